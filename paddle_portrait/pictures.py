@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +18,7 @@ PERSON_COLOR = (38, 166, 255)
 _PAPER = (255, 255, 255)
 _INK = (30, 30, 30)
 _GAP = 8
-_TEXT_SIZE = 14
+_TEXT_SIZE = 13
 _TEXT_LINE = 20
 _BLOCK_ROWS = 256
 
@@ -193,11 +195,11 @@ def _write_texts(sheet: np.ndarray, texts: Sequence[tuple[int, int, int, str]]) 
     """Write (x, y, width, text) entries on a picture, each shortened in its middle to its width."""
     if not texts:
         return sheet
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     canvas = Image.fromarray(sheet)
     draw = ImageDraw.Draw(canvas)
-    font = ImageFont.load_default(_TEXT_SIZE)
+    font = _font()
     for x, y, width, text in texts:
         shown, kept = text, len(text)
         while draw.textlength(shown, font=font) > width and kept > 2:
@@ -206,3 +208,15 @@ def _write_texts(sheet: np.ndarray, texts: Sequence[tuple[int, int, int, str]]) 
             shown = f"{text[: kept // 2]}…{text[len(text) - (kept - kept // 2) :]}"
         draw.text((x, y), shown, fill=_INK, font=font)
     return np.asarray(canvas).copy()
+
+
+def _font() -> Any:
+    """Return the font of matplotlib, which knows accents, Greek and Cyrillic; Pillow's own knows ASCII alone."""
+    from PIL import ImageFont
+
+    package = importlib.util.find_spec("matplotlib")
+    for folder in (package and package.submodule_search_locations) or ():
+        file = Path(folder) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+        if file.is_file():
+            return ImageFont.truetype(str(file), _TEXT_SIZE)
+    return ImageFont.load_default(_TEXT_SIZE)
