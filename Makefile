@@ -1,0 +1,53 @@
+# `make help` lists the targets. Every target that needs Python makes .venv by itself.
+SHELL := /bin/sh
+PY := .venv/bin/python
+STAMP := .venv/.installed
+JOBS ?= 2
+PYTEST_ARGS ?=
+CONFIGS = $(shell find configs -name '*.yml' | LC_ALL=C sort)
+
+# One thread a process: the tests run in $(JOBS) processes, and sums in parallel threads would not repeat bit for bit.
+TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format types check-configs bench clean distclean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## make .venv and install everything into it (PYTHON=... chooses the interpreter)
+
+$(STAMP): setup.py requirements.txt .ci/setup_venv.sh
+	@sh .ci/setup_venv.sh
+
+demo: $(STAMP) ## train, judge, export and use a small network on generated portraits; pictures in demo_output/
+	@$(PY) -m paddle_portrait.cli.demo
+
+test: $(STAMP) ## run all tests (JOBS=2 processes; PYTEST_ARGS="-k resume" narrows)
+	$(TEST_ENV) $(PY) -m pytest -q -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+
+lint: $(STAMP) ## ruff: errors, imports, format
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: $(STAMP) ## rewrite the sources in ruff's format
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+types: $(STAMP) ## mypy over paddle_portrait
+	$(PY) -m mypy
+
+check-configs: $(STAMP) ## check every shipped YAML without running anything
+	$(PY) tools/check_config.py $(CONFIGS)
+
+bench: $(STAMP) ## run the benchmarks of benchmarks/ (long); results in benchmarks/results/
+	$(PY) benchmarks/startup_cost.py
+	$(PY) benchmarks/resume_cost.py
+	$(PY) benchmarks/training_speed.py
+
+clean: ## remove caches, builds and the demo's output
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache demo_output
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+
+distclean: clean ## clean, and remove .venv
+	rm -rf .venv

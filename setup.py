@@ -1,0 +1,80 @@
+"""Packaging: ``pip install .`` or ``pip install ".[export,server,video,dev]"``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+
+
+def read_version() -> str:
+    """Read ``__version__`` without importing the package, whose needs are not installed yet."""
+    source = (ROOT / "paddle_portrait" / "__init__.py").read_text(encoding="utf-8")
+    match = re.search(r'^__version__ = "([^"]+)"', source, re.MULTILINE)
+    if match is None:
+        raise RuntimeError('paddle_portrait/__init__.py has no line __version__ = "..."')
+    return match.group(1)
+
+
+def read_requirements() -> list[str]:
+    """Return the requirement lines of requirements.txt, comments left out."""
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+EXTRAS = {
+    "export": ["paddle2onnx>=2.0", "onnx>=1.16", "onnxruntime>=1.19"],
+    "server": ["fastapi>=0.111", "uvicorn>=0.30", "python-multipart>=0.0.9", "httpx>=0.27"],
+    "video": ["av>=13"],
+    # Paddle Lite itself has wheels for Python 3.10 only and needs numpy < 2, so it lives in an environment of
+    # its own; this is what the main process needs to write the legacy graph that Lite reads.
+    "lite": ["protobuf>=3.20.2"],
+    # What the paddleseg package needs beside ours. The package itself is installed with --no-deps, because it
+    # pins an OpenCV that cannot be imported with numpy 2: see docs/README.md.
+    "paddleseg": ["prettytable>=3", "scikit-learn>=1.4"],
+    "dev": [
+        "pytest>=8",
+        "pytest-xdist>=3.5",
+        "pytest-timeout>=2.3",
+        "hypothesis>=6.100",
+        "scikit-image>=0.23",
+        "scikit-learn>=1.4",
+        "ruff>=0.6",
+        "mypy>=1.11",
+        "types-PyYAML>=6",
+        "types-requests>=2.31",
+        "types-tqdm>=4.66",
+        "pre-commit>=3.7",
+    ],
+}
+
+COMMANDS = ("train", "val", "predict", "export")
+
+setup(
+    name="paddle_portrait",
+    version=read_version(),
+    description="Train, judge, export and run portrait segmentation on PaddlePaddle",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["paddle_portrait", "paddle_portrait.*"]),
+    package_data={
+        "paddle_portrait": ["py.typed"],
+        "": ["*.json", "*.html", "*.j2", "*.css", "*.cc", "*.yml"],
+    },
+    install_requires=read_requirements(),
+    extras_require=EXTRAS,
+    entry_points={
+        "console_scripts": [f"paddle-portrait-{name}=paddle_portrait.cli.{name}:main" for name in COMMANDS],
+    },
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+    ],
+)
