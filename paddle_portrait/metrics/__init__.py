@@ -1,0 +1,22 @@
+"""Metrics of segmentation: regions, outlines, mattes, flicker in time, and grids in the probability."""
+
+from __future__ import annotations
+
+from paddle_portrait.metrics.accumulator import IGNORE_INDEX, Accumulator, hard_label
+from paddle_portrait.metrics.boundary import BoundaryMetrics, boundary_iou
+from paddle_portrait.metrics.matte import MatteMetrics, mae, mse, sad
+from paddle_portrait.metrics.region import RegionMetrics, confusion_matrix
+
+__all__ = [
+    "IGNORE_INDEX",
+    "Accumulator",
+    "BoundaryMetrics",
+    "MatteMetrics",
+    "RegionMetrics",
+    "boundary_iou",
+    "confusion_matrix",
+    "hard_label",
+    "mae",
+    "mse",
+    "sad",
+]
