@@ -64,7 +64,7 @@ setup(
     packages=find_packages(include=["paddle_portrait", "paddle_portrait.*"]),
     package_data={
         "paddle_portrait": ["py.typed"],
-        "": ["*.json", "*.html", "*.j2", "*.css", "*.cc", "*.yml"],
+        "": ["*.json", "*.html", "*.j2", "*.css", "*.cc", "*.h", "*.yml"],
     },
     install_requires=read_requirements(),
     extras_require=EXTRAS,

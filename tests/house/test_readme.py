@@ -1,0 +1,78 @@
+"""The READMEs say the same in both languages, and what they tell the user to type exists."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "README_cn.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+# Joined here so that this file does not contain what it forbids.
+MACHINE_PATHS = re.compile("|".join(["/wo" + "rk/", "/ro" + "ot/", r"\.\./sha" + "red", r"/ho" + r"me/\w+/"]))
+
+
+def code_blocks(page: Path) -> list[str]:
+    """Return the fenced blocks of a Markdown page, language line included."""
+    return re.findall(r"^```.*?^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def commands(page: Path) -> list[str]:
+    """Return the lines of a page's bash blocks that start one of our tools."""
+    lines = "\n".join(block for block in code_blocks(page) if block.startswith("```bash")).replace("\\\n", " ")
+    return [line for line in lines.splitlines() if re.search(r"(^|\s)tools/\w+\.py", line)]
+
+
+def test_both_readmes_have_the_same_code_blocks() -> None:
+    english, chinese = code_blocks(ROOT / "README.md"), code_blocks(ROOT / "README_cn.md")
+    assert len(english) > 5
+    assert english == chinese
+
+
+@pytest.mark.parametrize(("page", "command"), [(page.name, command) for page in PAGES for command in commands(page)])
+def test_documented_commands_use_flags_that_exist(page: str, command: str) -> None:
+    words = shlex.split(command, comments=True)
+    place = next(index for index, word in enumerate(words) if re.fullmatch(r"tools/\w+\.py", word))
+    tool = ROOT / words[place]
+    assert tool.is_file(), f"{page} names {words[place]}"
+    parser = importlib.import_module(f"paddle_portrait.cli.{tool.stem}").build_parser()
+    flags = [word.split("=")[0] for word in words[place + 1 :] if word.startswith("--")]
+    unknown = [flag for flag in flags if flag not in parser._option_string_actions]
+    assert not unknown, f"{page}: {command}"
+    for config in re.findall(r"configs/\S+\.yml", command):
+        assert (ROOT / config).is_file(), f"{page} names {config}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_relative_links_and_pictures_exist(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for page in PAGES:
+        blocks = "\n".join(block for block in code_blocks(page) if block.startswith("```bash"))
+        for line in re.findall(r"^make +([a-z -]+)", blocks, re.MULTILINE):
+            for target in line.split():
+                assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name}: make {target}"
+
+
+def test_the_repository_names_no_path_of_one_machine() -> None:
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listing.returncode:
+        pytest.skip("not a git checkout")
+    faults = []
+    for name in listing.stdout.decode().split("\0"):
+        path = ROOT / name
+        if not path.is_file() or path.suffix in {".png", ".jpg", ".onnx", ".pdparams", ".pdiparams", ".npz"}:
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            if MACHINE_PATHS.search(line):
+                faults.append(f"{name}:{number}: {line.strip()[:100]}")
+    assert not faults, "\n".join(faults)
