@@ -1,0 +1,1 @@
+"""Training and judging: the loop, what hangs on it, and what it saves."""

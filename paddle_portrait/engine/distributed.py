@@ -1,0 +1,66 @@
+"""Several processes: start-up, agreement between them, and relaunching oneself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+
+def rank() -> int:
+    """Return this process's number, 0 where there is one process."""
+    return int(os.environ.get("PADDLE_TRAINER_ID", "0"))
+
+
+def world_size() -> int:
+    """Return the number of processes of this run."""
+    return int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
+
+
+def is_main() -> bool:
+    """Say whether this process writes files and talks."""
+    return rank() == 0
+
+
+def start() -> None:
+    """Join the other processes of this run, where the launcher started several."""
+    if world_size() > 1:
+        import paddle.distributed as dist
+
+        dist.init_parallel_env()
+
+
+def any_process(flag: bool) -> bool:
+    """Return whether ``flag`` is set in any process. All must call it, or all wait for ever."""
+    if world_size() == 1:
+        return flag
+    import paddle
+    import paddle.distributed as dist
+
+    count = paddle.to_tensor([float(flag)])
+    dist.all_reduce(count)
+    return bool(count.item() > 0)
+
+
+def broadcast_float(value: float) -> float:
+    """Return the main process's ``value`` in all processes. All must call it."""
+    if world_size() == 1:
+        return value
+    import paddle
+    import paddle.distributed as dist
+
+    shared = paddle.to_tensor([value], dtype="float64")
+    dist.broadcast(shared, src=0)
+    return float(shared.item())
+
+
+def relaunch(script: Sequence[str], processes: int, log_dir: str) -> int:
+    """Run ``python script…`` in ``processes`` processes through Paddle's launcher; return its exit code.
+
+    Each process gets its share of the cores, for the stock CPU kernels hardly use a second one.
+    """
+    environment = dict(os.environ)
+    environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    launcher = ["-m", "paddle.distributed.launch", f"--nproc_per_node={processes}", f"--log_dir={log_dir}"]
+    return subprocess.call([sys.executable, *launcher, *script], env=environment)

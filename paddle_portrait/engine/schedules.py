@@ -1,0 +1,204 @@
+"""Learning-rate schedules: pure functions of the step, so that a resume has nothing to restore.
+
+Only :class:`ReduceOnPlateau` remembers something, and gives it as a state dict. Names and arguments are
+Paddle's, as PaddleSeg's configs use them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from paddle_portrait.errors import UserError
+from paddle_portrait.registry import SCHEDULES
+
+
+class Schedule:
+    """A learning rate by step.
+
+    Attributes:
+        learning_rate: the rate at which the schedule starts.
+    """
+
+    def __init__(self, learning_rate: float) -> None:
+        if not learning_rate >= 0:
+            raise UserError(f"lr_scheduler.learning_rate must be 0 or more, not {learning_rate}.")
+        self.learning_rate = learning_rate
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of the 0-based ``step``."""
+        raise NotImplementedError
+
+    def observe(self, score: float) -> None:
+        """Take note of a validation score (greater is better). Most schedules do not care."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what :meth:`observe` has changed, JSON-able."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` gave."""
+
+
+@SCHEDULES.register()
+class ConstantRate(Schedule):
+    """The same rate at every step."""
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of the 0-based ``step``."""
+        return self.learning_rate
+
+
+@SCHEDULES.register()
+class PolynomialDecay(Schedule):
+    """(lr − end_lr)·(1 − step/decay_steps)^power + end_lr; ``decay_steps`` defaults to the run's length."""
+
+    def __init__(
+        self, learning_rate: float, decay_steps: int | None = None, end_lr: float = 0.0, power: float = 0.9
+    ) -> None:
+        super().__init__(learning_rate)
+        self.decay_steps, self.end_lr, self.power = decay_steps, end_lr, power
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of the 0-based ``step``."""
+        left = 1.0 - min(step, self.decay_steps) / self.decay_steps
+        return (self.learning_rate - self.end_lr) * left**self.power + self.end_lr
+
+
+@SCHEDULES.register()
+class CosineAnnealingDecay(Schedule):
+    """Half a cosine from lr to ``eta_min`` over ``T_max`` steps (default: the run's length), then flat.
+
+    Source: SGDR, Loshchilov and Hutter 2017, without restarts.
+    """
+
+    def __init__(self, learning_rate: float, T_max: int | None = None, eta_min: float = 0.0) -> None:
+        super().__init__(learning_rate)
+        self.T_max, self.eta_min = T_max, eta_min
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of the 0-based ``step``."""
+        share = min(step, self.T_max) / self.T_max
+        return self.eta_min + (self.learning_rate - self.eta_min) * (1.0 + math.cos(math.pi * share)) / 2.0
+
+
+@SCHEDULES.register()
+class StepDecay(Schedule):
+    """lr·gamma^(step // step_size)."""
+
+    def __init__(self, learning_rate: float, step_size: int, gamma: float = 0.1) -> None:
+        super().__init__(learning_rate)
+        self.step_size, self.gamma = step_size, gamma
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of the 0-based ``step``."""
+        return self.learning_rate * self.gamma ** (step // self.step_size)
+
+
+@SCHEDULES.register()
+class MultiStepDecay(Schedule):
+    """lr·gamma^(number of milestones reached)."""
+
+    def __init__(self, learning_rate: float, milestones: Sequence[int], gamma: float = 0.1) -> None:
+        super().__init__(learning_rate)
+        self.milestones, self.gamma = tuple(milestones), gamma
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of the 0-based ``step``."""
+        return self.learning_rate * self.gamma ** sum(step >= milestone for milestone in self.milestones)
+
+
+@SCHEDULES.register("ReduceOnPlateau")
+class ReduceOnPlateau(Schedule):
+    """Multiplies the rate by ``factor`` after ``patience`` evaluations in a row without a better score.
+
+    Args:
+        learning_rate: the rate to start with.
+        mode: ``"max"`` where a greater score is better (mIoU), ``"min"`` for losses.
+        factor: what a plateau multiplies the rate with.
+        patience: evaluations without a better score that are borne.
+        threshold: by how much a score must be better to count.
+        min_lr: the rate never falls below.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float,
+        mode: Literal["min", "max"] = "max",
+        factor: float = 0.5,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        min_lr: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate)
+        self.mode, self.factor, self.patience = mode, factor, patience
+        self.threshold, self.min_lr = threshold, min_lr
+        self._state: dict[str, Any] = {"rate": learning_rate, "best": None, "bad": 0}
+
+    def rate(self, step: int) -> float:
+        """Return the current learning rate."""
+        return float(self._state["rate"])
+
+    def observe(self, score: float) -> None:
+        """Count a validation score, and lower the rate when patience ends."""
+        score = score if self.mode == "max" else -score
+        best = self._state["best"]
+        if best is None or score > best + self.threshold:
+            self._state.update(best=score, bad=0)
+            return
+        self._state["bad"] += 1
+        if self._state["bad"] > self.patience:
+            self._state.update(rate=max(self._state["rate"] * self.factor, self.min_lr), bad=0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return rate, best score and patience used."""
+        return dict(self._state)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` gave."""
+        self._state = dict(state)
+
+
+class LinearWarmup(Schedule):
+    """Rises linearly from ``start_lr`` over the first ``steps`` steps, then follows ``after`` from its step 0."""
+
+    def __init__(self, after: Schedule, steps: int, start_lr: float) -> None:
+        super().__init__(after.learning_rate)
+        self.after, self.steps, self.start_lr = after, steps, start_lr
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of the 0-based ``step``."""
+        if step < self.steps:
+            return self.start_lr + (self.after.learning_rate - self.start_lr) * step / self.steps
+        return self.after.rate(step - self.steps)
+
+    def observe(self, score: float) -> None:
+        """Pass a validation score on."""
+        self.after.observe(score)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the schedule that follows."""
+        return self.after.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` gave."""
+        self.after.load_state_dict(state)
+
+
+def build_schedule(node: Mapping[str, Any], total_steps: int) -> Schedule:
+    """Build the schedule of a config's ``lr_scheduler`` section for a run of ``total_steps`` steps.
+
+    ``warmup_iters`` and ``warmup_start_lr`` put a linear warm-up before any schedule; a schedule without a
+    length of its own (``decay_steps``, ``T_max``) ends with the run.
+    """
+    arguments = {key: value for key, value in node.items() if key not in ("type", "warmup_iters", "warmup_start_lr")}
+    warmup = int(node.get("warmup_iters", 0))
+    length = max(1, total_steps - warmup)
+    accepted = inspect.signature(SCHEDULES.get(node["type"])).parameters
+    for key in ("decay_steps", "T_max"):
+        if key in accepted and arguments.get(key) is None:
+            arguments[key] = length
+    schedule = SCHEDULES.build(node["type"], **arguments)
+    return LinearWarmup(schedule, warmup, float(node.get("warmup_start_lr", 0.0))) if warmup else schedule
