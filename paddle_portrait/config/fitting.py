@@ -1,0 +1,204 @@
+"""Does a YAML value fit a Python annotation? The types of constructors and sections are the config's schema."""
+
+from __future__ import annotations
+
+import collections.abc
+import inspect
+import os
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union
+
+from paddle_portrait.config.nodes import Node, show
+
+_SWITCH_WORDS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
+_SEQUENCES = (list, tuple, collections.abc.Sequence, collections.abc.Iterable)
+_MAPPINGS = (dict, collections.abc.Mapping)
+
+
+@dataclass(frozen=True)
+class Between:
+    """A bound on a number, for use in ``Annotated[int, Between(1)]``; both ends are included."""
+
+    low: float | None = None
+    high: float | None = None
+
+    def allows(self, value: Any) -> bool:
+        """Whether the number ``value`` lies within the bounds; NaN does not."""
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+    def __str__(self) -> str:
+        if self.high is None:
+            return f"of at least {self.low}"
+        return f"of at most {self.high}" if self.low is None else f"from {self.low} to {self.high}"
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """The lengths that a list may have, for use in ``Annotated[list[int], Lengths(2, 4)]``."""
+
+    allowed: tuple[int, ...]
+
+    def __init__(self, *allowed: int) -> None:
+        object.__setattr__(self, "allowed", allowed)
+
+    def allows(self, value: Any) -> bool:
+        """Whether the list ``value`` has one of the lengths."""
+        return len(value) in self.allowed
+
+    def __str__(self) -> str:
+        return f"of {' or '.join(map(str, self.allowed))} values"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One thing that a constructor takes."""
+
+    name: str
+    annotation: Any
+    required: bool
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a constructor takes by name, and whether ``**kwargs`` takes anything else."""
+
+    arguments: dict[str, Argument]
+    is_open: bool
+
+
+def signature_of(factory: Callable[..., Any]) -> Signature:
+    """Return the named arguments of a class or function; where one has no annotation, its default's kind serves."""
+    parameters = inspect.signature(factory).parameters.values()
+    function = factory.__init__ if inspect.isclass(factory) else inspect.unwrap(factory)  # type: ignore[misc]
+    names = getattr(function, "__globals__", {})
+    arguments = {
+        p.name: Argument(p.name, _annotation_of(p, names), p.default is p.empty)
+        for p in parameters
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    }
+    return Signature(arguments, any(p.kind is p.VAR_KEYWORD for p in parameters))
+
+
+def fit(node: Node, annotation: Any) -> Node | None:
+    """Return ``node`` as ``annotation`` wants it, or None when it does not fit.
+
+    Only lossless changes are made: ``5e4`` where a whole number is due, ``yes`` where a switch is due.
+    What the annotation says beyond scalars, lists and mappings (arrays, layers, callables) is not judged.
+    """
+    exact = _fit(node, annotation, lenient=False)
+    return exact if exact is not None else _fit(node, annotation, lenient=True)
+
+
+def describe(annotation: Any) -> str:
+    """Return the words for what ``annotation`` allows, such as ``number or list of number``."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return " ".join([describe(arguments[0]), *(str(limit) for limit in arguments[1:] if _is_limit(limit))])
+    if origin in (Union, types.UnionType):
+        return " or ".join(dict.fromkeys(describe(part) for part in arguments))
+    if origin is Literal:
+        return "one of " + ", ".join(show(choice) for choice in arguments)
+    if annotation in _SEQUENCES or origin in _SEQUENCES:
+        return _describe_sequence(origin, arguments)
+    if annotation in _MAPPINGS or origin in _MAPPINGS:
+        return "mapping"
+    words = {int: "whole number", float: "number", bool: "true or false", str: "text", None: "null"}
+    words |= {type(None): "null", Path: "path", os.PathLike: "path"}
+    return words.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def literal_choices(annotation: Any) -> list[str]:
+    """Return the texts among the literals that ``annotation`` lists, at any depth."""
+    if typing.get_origin(annotation) is Literal:
+        return [choice for choice in typing.get_args(annotation) if isinstance(choice, str)]
+    return [text for part in typing.get_args(annotation) for text in literal_choices(part)]
+
+
+def _annotation_of(parameter: inspect.Parameter, names: dict[str, Any]) -> Any:
+    if parameter.annotation is parameter.empty:
+        return _kind_of_default(parameter.default)
+    holder = types.SimpleNamespace(__annotations__={"it": parameter.annotation})
+    try:
+        annotation = typing.get_type_hints(holder, globalns=names, include_extras=True)["it"]
+    except (NameError, TypeError, AttributeError):  # names imported for the type checker alone
+        return Any
+    return annotation | None if parameter.default is None and annotation is not Any else annotation
+
+
+def _kind_of_default(default: Any) -> Any:
+    if isinstance(default, bool):
+        return bool
+    if isinstance(default, (int, float)):
+        return float | list[float] | None
+    if isinstance(default, str):
+        return str | None
+    if isinstance(default, (list, tuple)) and all(isinstance(item, (int, float)) for item in default):
+        return float | list | None
+    return Any
+
+
+def _fit(node: Node, annotation: Any, lenient: bool) -> Node | None:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        fitted = _fit(node, arguments[0], lenient)
+        kept = fitted is not None and all(limit.allows(fitted.value) for limit in arguments[1:] if _is_limit(limit))
+        return fitted if kept else None
+    if origin in (Union, types.UnionType):
+        return next((fitted for part in arguments if (fitted := _fit(node, part, lenient)) is not None), None)
+    if origin is Literal:
+        return node if any(node.value == c and type(node.value) is type(c) for c in arguments) else None
+    if annotation in _SEQUENCES or origin in _SEQUENCES:
+        return _fit_sequence(node, origin, arguments, lenient)
+    if annotation in _MAPPINGS or origin in _MAPPINGS:
+        return node if isinstance(node.value, dict) else None
+    return _fit_scalar(node, annotation, lenient)
+
+
+def _fit_scalar(node: Node, annotation: Any, lenient: bool) -> Node | None:
+    value = node.value
+    if annotation in (None, type(None)):
+        return node if value is None else None
+    if annotation is bool:
+        if lenient and isinstance(value, str) and value.lower() in _SWITCH_WORDS:
+            return Node(_SWITCH_WORDS[value.lower()], node.source)
+        return node if isinstance(value, bool) else None
+    if annotation is int:
+        if lenient and isinstance(value, float) and value.is_integer():
+            return Node(int(value), node.source)
+        return node if isinstance(value, int) and not isinstance(value, bool) else None
+    if annotation is float:
+        return node if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if annotation in (str, Path, os.PathLike):
+        return node if isinstance(value, str) else None
+    return node
+
+
+def _fit_sequence(node: Node, origin: Any, arguments: tuple[Any, ...], lenient: bool) -> Node | None:
+    if not isinstance(node.value, list):
+        return None
+    if not arguments:
+        return node
+    wanted = list(arguments)
+    if origin is not tuple or arguments[-1] is Ellipsis:
+        wanted = [arguments[0]] * len(node.value)
+    if len(wanted) != len(node.value):
+        return None
+    fitted = [_fit(item, part, lenient) for item, part in zip(node.value, wanted, strict=True)]
+    return None if any(item is None for item in fitted) else Node([i for i in fitted if i is not None], node.source)
+
+
+def _describe_sequence(origin: Any, arguments: tuple[Any, ...]) -> str:
+    if not arguments:
+        return "list"
+    if origin is tuple and arguments[-1] is not Ellipsis:
+        kinds = list(dict.fromkeys(describe(part) for part in arguments))
+        return f"list of {len(arguments)} values, each a {' or '.join(kinds)}"
+    return f"list, each a {describe(arguments[0])}"
+
+
+def _is_limit(limit: Any) -> bool:
+    return isinstance(limit, (Between, Lengths))

@@ -1,0 +1,82 @@
+"""What must hold between the sections of a config."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from paddle_portrait.config.nodes import Findings, Node, Path, format_path, show
+
+_OUTPUTS = re.compile(r"logits|boundary|aux\[\d+\]")
+_DATASETS = ("train_dataset", "val_dataset", "test_dataset")
+
+
+def check_rules(root: Node, findings: Findings) -> None:
+    """Check a config's sections against each other."""
+    _check_length(root, (), findings)
+    for index, stage in enumerate(_items(root, ("stages",))):
+        _check_length(stage, ("stages", index), findings, needed=True)
+    _check_loss(root, findings)
+    for index in range(len(_items(root, ("objective",)))):
+        _check_output_name(root, ("objective", index, "on"), findings)
+    _check_equal(root, "num_classes", [("model",), *((name,) for name in _DATASETS)], findings)
+    if (final := find(root, ("train_dataset", "final"))) is not None and final.value is True:
+        findings.add(final.source, ("train_dataset", "final"), "a split marked final is never trained on")
+
+
+def find(root: Node, path: Path) -> Node | None:
+    """Return the node at ``path``, or None."""
+    node: Node | None = root
+    for step in path:
+        node = node.child(step) if node is not None else None
+    return node
+
+
+def _items(root: Node, path: Path) -> list[Node]:
+    node = find(root, path)
+    return node.items if node is not None else []
+
+
+def _plain(root: Node, path: Path) -> Any:
+    node = find(root, path)
+    return node.plain() if node is not None else None
+
+
+def _check_length(node: Node, path: Path, findings: Findings, needed: bool = False) -> None:
+    given = [key for key in ("iters", "epochs") if _plain(node, (key,)) is not None]
+    if len(given) == 2:
+        source = node.entries["epochs"].source
+        text = f"both epochs and iters ({node.entries['iters'].source}) are given; set one of them to null"
+        findings.add(source, (*path, "epochs"), text)
+    elif needed and not given and isinstance(node.value, dict):
+        findings.add(node.source, path, "a stage needs its length: 'epochs' or 'iters'")
+
+
+def _check_loss(root: Node, findings: Findings) -> None:
+    types, coef = _items(root, ("loss", "types")), _items(root, ("loss", "coef"))
+    if types and coef and len(types) not in (1, len(coef)):
+        text = f"types has {len(types)} losses, coef {len(coef)} weights; give one type for all, or one for each weight"
+        findings.add(root.entries["loss"].entries["coef"].source, ("loss", "coef"), text)
+    mixes: list[tuple[Path, Node]] = [(("loss", "types", i), node) for i, node in enumerate(types)]
+    mixes += [(("objective", i), node) for i, node in enumerate(_items(root, ("objective",)))]
+    for path, node in mixes:
+        losses, weights = _items(node, ("losses",)), _items(node, ("coef",))
+        if losses and weights and len(losses) != len(weights):
+            text = f"{len(weights)} weights for {len(losses)} losses; give one for each"
+            findings.add(node.entries["coef"].source, (*path, "coef"), text)
+
+
+def _check_output_name(root: Node, path: Path, findings: Findings) -> None:
+    node = find(root, path)
+    if node is not None and isinstance(node.value, str) and not _OUTPUTS.fullmatch(node.value):
+        findings.add(node.source, path, f"found {show(node.value)}; takes logits, boundary or aux[0], aux[1], …")
+
+
+def _check_equal(root: Node, key: str, owners: list[Path], findings: Findings) -> None:
+    given = [(path, node) for path in owners if (node := find(root, (*path, key))) is not None]
+    for path, node in given[1:]:
+        first_path, first = given[0]
+        if node.value != first.value:
+            other = f"{format_path((*first_path, key))} is {show(first.value)} ({first.source})"
+            text = f"found {show(node.value)}, but {other}"
+            findings.add(node.source, (*path, key), text)
