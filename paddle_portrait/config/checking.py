@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from paddle_portrait.config import schema
-from paddle_portrait.config.fitting import Argument, Signature, describe, fit, literal_choices, signature_of
+from paddle_portrait.config.fitting import (
+    Argument,
+    Signature,
+    describe,
+    fit,
+    items_that_misfit,
+    literal_choices,
+    signature_of,
+)
 from paddle_portrait.config.inheritance import merge
 from paddle_portrait.config.nodes import Findings, Node, Path, Source, show
 from paddle_portrait.config.rules import check_rules, find
@@ -32,7 +40,7 @@ def _complete_num_classes(root: Node) -> None:
     """Give a network that does not say its number of classes that of the data, as PaddleSeg does."""
     model = root.entries.get("model", Node(None, root.source))
     kind = model.entries.get("type")
-    if "num_classes" in model.entries or kind is None or kind.value not in MODELS:
+    if "num_classes" in model.entries or kind is None or not isinstance(kind.value, str) or kind.value not in MODELS:
         return
     if "num_classes" not in signature_of(MODELS.get(kind.value)).arguments:
         return
@@ -44,7 +52,7 @@ def _complete_num_classes(root: Node) -> None:
 
 
 def _check_top_level(root: Node, findings: Findings) -> None:
-    _report_unknown(root, root, (), schema.TOP_LEVEL, findings)
+    _report_unknown(root, (), schema.TOP_LEVEL, findings, "a config")
     for key, annotation in schema.SCALARS.items():
         _check_value(root, key, (key,), annotation, findings)
     for key, registry in schema.COMPONENTS.items():
@@ -76,6 +84,9 @@ def _check_component(
 ) -> None:
     """Check a mapping with a ``type`` against the constructor registered under that name."""
     kind = node.entries.get("type")
+    if findings.is_partial and kind is None and node.entries and len(path) == 1:
+        _check_untyped(node, path, findings)
+        return
     if not isinstance(node.value, dict) or kind is None:
         have = f"has no key 'type'; its keys: {_words(node.entries)}" if node.entries else f"found {show(node.plain())}"
         findings.add(node.source, path, f"a {registry.kind} is a mapping with a key 'type'; {have}")
@@ -91,15 +102,24 @@ def _check_component(
     _check_arguments(node, path, signature, reserved, findings, what=f"{registry.kind} '{kind.value}'")
 
 
+def _check_untyped(node: Node, path: Path, findings: Findings) -> None:
+    """Check what can be checked of a section whose type is in the file that builds on this one."""
+    for key, child in node.entries.items():
+        if key in CHILD_REGISTRIES and not _is_absent(child):
+            _check_children(child, (*path, key), CHILD_REGISTRIES[key], findings, many=key.endswith("s"))
+
+
 def _check_arguments(
     node: Node, path: Path, signature: Signature, reserved: Mapping[str, Any], findings: Findings, what: str
 ) -> None:
     ours = {key: Argument(key, annotation, False) for key, annotation in reserved.items()}
     arguments = {**signature.arguments, **ours}
+    allowed = ["type", *arguments] if "type" in node.entries else list(arguments)
     if not signature.is_open:
-        allowed = ["type", *arguments] if "type" in node.entries else list(arguments)
-        _report_unknown(node, node, path, allowed, findings, what)
-    for key in list(node.entries):
+        _report_unknown(node, path, allowed, findings, what)
+    for key, child in list(node.entries.items()):
+        if signature.is_open and key not in allowed and child.source.is_new:
+            findings.add(child.source, (*path, key), f"{what} is not known to take this key; write it in the YAML")
         is_own_key = key == "type" and "type" not in arguments
         if is_own_key or (key not in arguments and not signature.is_open):
             continue
@@ -112,7 +132,7 @@ def _check_arguments(
     for argument in arguments.values():
         if argument.required and argument.name not in node.entries:
             source = node.entries["type"].source if "type" in node.entries else node.source
-            findings.add(source, path, f"{what} needs the key '{argument.name}', which is missing")
+            findings.add_missing(source, path, f"{what} needs the key '{argument.name}', which is missing")
 
 
 def _holds_components(node: Node, argument: Argument) -> bool:
@@ -143,29 +163,30 @@ def _check_value(parent: Node, key: str, path: Path, annotation: Any, findings: 
 
 
 def _report_misfit(node: Node, path: Path, annotation: Any, findings: Findings) -> None:
-    nearest = nearest_name(str(node.value), literal_choices(annotation)) if not node.entries else None
-    hint = f"; did you mean {nearest!r}?" if nearest else ""
+    if wrong := items_that_misfit(node, annotation):
+        for index, part in wrong:
+            _report_misfit(node.items[index], (*path, index), part, findings)
+        return
+    nearest = nearest_name(node.value, literal_choices(annotation)) if isinstance(node.value, str) else None
+    hint = f"; did you mean '{nearest}'?" if nearest else ""
     findings.add(node.source, path, f"found {show(node.plain())}; takes {describe(annotation)}{hint}")
 
 
-def _report_unknown(
-    node: Node, owner: Node, path: Path, allowed: Iterable[str], findings: Findings, what: str = "a config"
-) -> None:
+def _report_unknown(node: Node, path: Path, allowed: Iterable[str], findings: Findings, what: str) -> None:
     names = list(allowed)
     for key, child in node.entries.items():
-        if key in names:
-            continue
-        nearest = nearest_name(key, names)
-        hint = f"; did you mean '{nearest}'?" if nearest else ";"
-        text = f"unknown key{hint} Allowed in {what}: {', '.join(names) or '(nothing)'}"
-        findings.add(child.source, (*path, key), text + _inherited_hint(owner, child.source))
+        if key not in names:
+            nearest = nearest_name(key, names)
+            hint = f"; did you mean '{nearest}'?" if nearest else "."
+            text = f"unknown key{hint} Allowed in {what}: {', '.join(names) or '(nothing)'}"
+            findings.add(child.source, (*path, key), text + _inherited_hint(node, child.source))
 
 
 def _inherited_hint(owner: Node, source: Source) -> str:
     kind = owner.entries.get("type")
-    if kind is None or kind.source.name == source.name:
+    if kind is None or kind.source.name == source.name or source.line is None:
         return ""
-    return f". It is inherited, while the type is from {kind.source}: '_inherited_: False' beside the type cuts it off"
+    return f". The type is from {kind.source}; '_inherited_: False' beside it cuts it off from what its bases have"
 
 
 def _check_stage(root: Node, stage: Node, index: int, findings: Findings) -> None:
@@ -178,7 +199,7 @@ def _check_stage(root: Node, stage: Node, index: int, findings: Findings) -> Non
         findings.add(overrides.value["stages"].source, (*path, "stages"), "a stage cannot have stages")
         return
     plain = Node({key: child for key, child in root.entries.items() if key != "stages"}, root.source)
-    before, after = Findings(), Findings()
+    before, after = Findings(findings.is_partial), Findings(findings.is_partial)
     _check_top_level(merge(overrides, plain), after)
     check_rules(merge(overrides, plain), after)
     _check_top_level(plain, before)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from paddle_portrait.config import schema
 from paddle_portrait.config.checking import check_tree
-from paddle_portrait.config.inheritance import load_tree, merge
+from paddle_portrait.config.inheritance import BASE_KEY, load_tree, merge
 from paddle_portrait.config.nodes import ConfigError, Findings, Node, Problem, Source, parse_path
 from paddle_portrait.config.overrides import apply_flags, apply_opts
 from paddle_portrait.config.printing import dump_with_sources
@@ -118,8 +119,10 @@ class Config:
         return node
 
 
-def load_config(path: str, opts: Sequence[str] = (), overrides: Mapping[str, Any] | None = None) -> Config:
+def load_config(path: str | Path, opts: Sequence[str] = (), overrides: Mapping[str, Any] | None = None) -> Config:
     """Read and check a config.
+
+    In a file of a folder ``_base_``, which others build on, nothing has to be complete.
 
     Args:
         path: a YAML file in PaddleSeg's grammar and ours.
@@ -132,7 +135,7 @@ def load_config(path: str, opts: Sequence[str] = (), overrides: Mapping[str, Any
     Raises:
         ConfigError: one error that lists every mistake with its file and line.
     """
-    findings = Findings()
+    findings = Findings(is_partial=Path(path).parent.name == BASE_KEY)
     root = load_tree(str(path), findings)
     if root is None:
         raise ConfigError(findings.problems)

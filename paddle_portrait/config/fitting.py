@@ -94,21 +94,30 @@ def fit(node: Node, annotation: Any) -> Node | None:
 
 
 def describe(annotation: Any) -> str:
-    """Return the words for what ``annotation`` allows, such as ``number or list of number``."""
+    """Return the words for what ``annotation`` allows, such as ``a number or a list of such, or null``."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
         return " ".join([describe(arguments[0]), *(str(limit) for limit in arguments[1:] if _is_limit(limit))])
     if origin in (Union, types.UnionType):
-        return " or ".join(dict.fromkeys(describe(part) for part in arguments))
+        return _describe_union(arguments)
     if origin is Literal:
-        return "one of " + ", ".join(show(choice) for choice in arguments)
+        return ", ".join(show(choice) for choice in arguments)
     if annotation in _SEQUENCES or origin in _SEQUENCES:
         return _describe_sequence(origin, arguments)
     if annotation in _MAPPINGS or origin in _MAPPINGS:
-        return "mapping"
-    words = {int: "whole number", float: "number", bool: "true or false", str: "text", None: "null"}
-    words |= {type(None): "null", Path: "path", os.PathLike: "path"}
+        return "a mapping"
+    words = {int: "a whole number", float: "a number", bool: "true, false", str: "a text", Path: "a path"}
+    words |= {None: "null", type(None): "null", os.PathLike: "a path"}
     return words.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def items_that_misfit(node: Node, annotation: Any) -> list[tuple[int, Any]]:
+    """Return (index, annotation of an item) for what is wrong within a list that may be one; else nothing."""
+    for part in _alternatives(annotation):
+        arguments = typing.get_args(part)
+        if typing.get_origin(part) in _SEQUENCES and (len(arguments) == 1 or arguments[-1] is Ellipsis):
+            return [(index, arguments[0]) for index, item in enumerate(node.items) if fit(item, arguments[0]) is None]
+    return []
 
 
 def literal_choices(annotation: Any) -> list[str]:
@@ -191,13 +200,31 @@ def _fit_sequence(node: Node, origin: Any, arguments: tuple[Any, ...], lenient: 
     return None if any(item is None for item in fitted) else Node([i for i in fitted if i is not None], node.source)
 
 
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    if typing.get_origin(annotation) is Annotated:
+        return _alternatives(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (Union, types.UnionType):
+        return tuple(part for each in typing.get_args(annotation) for part in _alternatives(each))
+    return (annotation,)
+
+
+def _describe_union(parts: tuple[Any, ...]) -> str:
+    texts: list[str] = []
+    for part in parts:
+        inner = typing.get_args(part)
+        is_list_of_another = typing.get_origin(part) in _SEQUENCES and len(inner) == 1 and inner[0] in parts
+        texts.append("a list of such" if is_list_of_another else describe(part))
+    texts = sorted(dict.fromkeys(texts), key=lambda text: (text == "null", text == "a list of such"))
+    return ", ".join(texts[:-1]) + f" or {texts[-1]}"
+
+
 def _describe_sequence(origin: Any, arguments: tuple[Any, ...]) -> str:
     if not arguments:
-        return "list"
+        return "a list"
     if origin is tuple and arguments[-1] is not Ellipsis:
         kinds = list(dict.fromkeys(describe(part) for part in arguments))
-        return f"list of {len(arguments)} values, each a {' or '.join(kinds)}"
-    return f"list, each a {describe(arguments[0])}"
+        return f"a list of {len(arguments)} values, each {' or '.join(kinds)}"
+    return f"a list, each {describe(arguments[0])}"
 
 
 def _is_limit(limit: Any) -> bool:

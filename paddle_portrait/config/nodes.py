@@ -14,10 +14,17 @@ Path: TypeAlias = "tuple[str | int, ...]"
 
 @dataclass(frozen=True)
 class Source:
-    """Where a value was written: a file with its line, or a flag of the command line."""
+    """Where a value was written: a file with its line, or a flag of the command line.
+
+    Attributes:
+        name: the file, or the flag.
+        line: counted from 1; None for a flag.
+        is_new: the flag set a key that no file has.
+    """
 
     name: str
     line: int | None = None
+    is_new: bool = False
 
     def __str__(self) -> str:
         return self.name if self.line is None else f"{self.name}:{self.line}"
@@ -120,13 +127,24 @@ def _in_reading_order(problems: list[Problem]) -> list[Problem]:
 
 @dataclass
 class Findings:
-    """Collects problems, so that all of them can be shown at once."""
+    """Collects problems, so that all of them can be shown at once.
 
+    Attributes:
+        is_partial: the config is one for others to build on, in which nothing has to be complete.
+        problems: what was found so far.
+    """
+
+    is_partial: bool = False
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, source: Source, path: Path, text: str) -> None:
         """Note one mistake."""
         self.problems.append(Problem(source, path, text))
+
+    def add_missing(self, source: Source, path: Path, text: str) -> None:
+        """Note that something is missing, unless the config is a partial one."""
+        if not self.is_partial:
+            self.add(source, path, text)
 
     def raise_if_any(self) -> None:
         """Raise one :class:`ConfigError` with everything noted so far, if there is anything."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from paddle_portrait.config.nodes import Findings, Node, Path, Source, from_plain, parse_path, show
@@ -41,10 +42,11 @@ def _set(root: Node, key: str, value_for: Any, source: Source, findings: Finding
     path = (*parents, last)
     old = node.child(last)
     try:
-        new = from_plain(value_for(old.plain() if old is not None else None), source)
+        value = value_for(old.plain() if old is not None else None)
     except ValueError as error:
         findings.add(source, path, str(error))
         return
+    new = from_plain(value, replace(source, is_new=old is None))
     if isinstance(node.value, dict):
         node.value[last] = new
     elif isinstance(node.value, list) and old is not None:
@@ -59,7 +61,7 @@ def _walk(root: Node, steps: Sequence[str], source: Source, findings: Findings) 
     for step in steps:
         child = node.child(step)
         if child is None:
-            findings.add(source, (*done, step), f"the config has no such key; {_no_such(node, step)}")
+            findings.add(source, (*done, step), f"no such key in the config: {_no_such(node, step)}")
             return None
         node, done = child, (*done, step)
     return node
@@ -67,12 +69,12 @@ def _walk(root: Node, steps: Sequence[str], source: Source, findings: Findings) 
 
 def _no_such(node: Node, step: str) -> str:
     if isinstance(node.value, list):
-        return f"its items are 0 to {len(node.value) - 1}" if node.value else "the list is empty"
+        return f"the items here are 0 to {len(node.value) - 1}" if node.value else "the list here is empty"
     if not isinstance(node.value, dict):
         return f"what is there is {show(node.value)}, which has no keys"
     nearest = nearest_name(step, node.value)
     hint = f"did you mean '{nearest}'? " if nearest else ""
-    return f"{hint}Its keys: {', '.join(node.value) or '(none)'}"
+    return f"{hint}the keys here are {', '.join(node.value) or '(none)'}"
 
 
 def _typed(text: str, old: Any) -> Any:

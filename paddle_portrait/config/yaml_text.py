@@ -78,12 +78,12 @@ def parse_value(text: str) -> Any:
     """Return the value that ``text`` has in YAML, as plain dicts, lists and scalars.
 
     Raises:
-        ValueError: it is not YAML; the message says why.
+        ValueError: it is not one value of YAML.
     """
     findings = Findings()
     root = parse_yaml(f"value: {text}", Source("value", 1), findings)
     if root is None or findings.problems or set(root.entries) != {"value"}:
-        raise ValueError(findings.problems[0].text if findings.problems else "it is more than one value")
+        raise ValueError(f"cannot read {text!r} as a value in YAML")
     return root.entries["value"].plain()
 
 

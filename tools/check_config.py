@@ -1,0 +1,10 @@
+"""Check configs without running anything: see `python tools/check_config.py --help`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from paddle_portrait.cli.check_config import main
+
+if __name__ == "__main__":
+    sys.exit(main())
