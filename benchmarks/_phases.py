@@ -12,11 +12,13 @@ note the time. The CPU computes each before it returns, so the notes cut an iter
 from __future__ import annotations
 
 import functools
+import itertools
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
+Note = Callable[[], None]
 PHASES = ("load", "forward", "backward", "update")
 
 
@@ -41,7 +43,7 @@ class PhaseClock:
         if len(rows) < 2:
             raise ValueError(f"{len(self.rows)} iterations were seen; at least {warm_up + 2} are needed")
         elapsed = rows[-1][3] - rows[0][3]
-        pairs = list(zip(rows, rows[1:], strict=False))
+        pairs = list(itertools.pairwise(rows))
         cuts = [(now[0] - last[3], now[1] - now[0], now[2] - now[1], now[3] - now[2]) for last, now in pairs]
         means = {name: round(1000 * statistics.fmean(cut[i] for cut in cuts), 2) for i, name in enumerate(PHASES)}
         return {"images_per_second": round(batch_size * len(pairs) / elapsed, 2), "ms_per_iteration": means}
