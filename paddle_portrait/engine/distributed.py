@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def rank() -> int:
@@ -61,6 +62,8 @@ def relaunch(script: Sequence[str], processes: int, log_dir: str) -> int:
     Each process gets its share of the cores, for the stock CPU kernels hardly use a second one.
     """
     environment = dict(os.environ)
+    package_parent = str(Path(__file__).resolve().parents[2])  # a checkout need not be installed
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_parent, environment.get("PYTHONPATH")]))
     environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     launcher = ["-m", "paddle.distributed.launch", f"--nproc_per_node={processes}", f"--log_dir={log_dir}"]
     return subprocess.call([sys.executable, *launcher, *script], env=environment)

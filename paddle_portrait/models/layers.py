@@ -13,6 +13,8 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from paddle_portrait.kernels import batch_norm_relu
+
 Size = tuple[int, int] | paddle.Tensor
 
 
@@ -99,8 +101,8 @@ class ConvBN(nn.Layer):
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """Map float N×in×H×W to N×out×H'×W'."""
-        x = self._batch_norm(self._conv(x))
-        return F.relu(x) if self._relu else x
+        x = self._conv(x)
+        return batch_norm_relu(x, self._batch_norm) if self._relu else self._batch_norm(x)
 
 
 class SeparableConvBN(nn.Layer):

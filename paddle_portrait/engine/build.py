@@ -1,0 +1,234 @@
+"""From a checked config to a trainer that is ready to run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle import nn
+
+from paddle_portrait import kernels
+from paddle_portrait.config import Config
+from paddle_portrait.console import logger
+from paddle_portrait.data.checks import cheap_checks
+from paddle_portrait.data.loader import BatchLoader, EvalLoader
+from paddle_portrait.engine import distributed
+from paddle_portrait.engine.checkpoint import find_last_good, load_checkpoint
+from paddle_portrait.engine.environment import describe_environment, warn_of_differences
+from paddle_portrait.engine.evaluator import evaluate
+from paddle_portrait.engine.history import History
+from paddle_portrait.engine.hooks import (
+    CheckpointHook,
+    EmaHook,
+    EvaluationHook,
+    Hook,
+    LogHook,
+    ProfilerHook,
+    VisualDLHook,
+)
+from paddle_portrait.engine.inferring import person_probability
+from paddle_portrait.engine.precision import Precision
+from paddle_portrait.engine.schedules import build_schedule
+from paddle_portrait.engine.trainer import Trainer
+from paddle_portrait.errors import UserError
+from paddle_portrait.losses import Objective
+from paddle_portrait.pictures import overlay
+from paddle_portrait.registry import DATASETS, MODELS, OPTIMIZERS
+
+HISTORY_FILE = "history.jsonl"
+CONFIG_FILE = "config.yml"
+VISUALDL_FOLDER = "vdl_log"
+SAMPLE_PICTURES = 4
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run does beside the config.
+
+    Attributes:
+        save_dir: the run's folder.
+        do_eval: evaluate on ``val_dataset`` at every save and keep the best model.
+        use_vdl: write curves and pictures for VisualDL.
+        use_ema: average the weights.
+        resume: a checkpoint's folder, ``auto`` for the newest good one in ``save_dir``, or None.
+        profiler_options: see :class:`ProfilerHook`; None does not profile.
+    """
+
+    save_dir: Path
+    do_eval: bool = False
+    use_vdl: bool = False
+    use_ema: bool = False
+    resume: str | None = None
+    profiler_options: str | None = None
+
+
+def build_trainer(config: Config, options: RunOptions) -> Trainer:
+    """Build everything that ``config`` names, check the data, and restore a checkpoint where one is asked for.
+
+    Raises:
+        UserError: the config lacks something, the data are wrong, or the checkpoint does not fit.
+    """
+    config.require("train")
+    if config.get("stages"):
+        raise UserError(f"{config.where('stages')}: 'stages' cannot be trained by this release. Give 'iters' instead.")
+    seed = int(config.setting("seed", 0))
+    paddle.seed(seed)
+    np.random.seed(seed)
+    batch_size = _batch_size_per_process(int(config["batch_size"]))
+    train_dataset, val_dataset = _build_datasets(config, options, batch_size * distributed.world_size())
+    loader = BatchLoader(
+        train_dataset,
+        batch_size * distributed.world_size(),
+        seed=seed,
+        num_workers=int(config.setting("num_workers", 0)),
+        rank=distributed.rank(),
+        world_size=distributed.world_size(),
+    )
+    total = _total_iterations(config, loader)
+    model = MODELS.build_node(config["model"])
+    kernel_build = _accelerate(model, config.get("kernels", "auto"))
+    schedule = build_schedule(config["lr_scheduler"], total)
+    trainer = Trainer(
+        model=model,
+        objective=Objective.from_config(config.to_dict()),
+        optimizer=OPTIMIZERS.build_node(config["optimizer"]).create(model, schedule.rate(0)),
+        schedule=schedule,
+        loader=loader,
+        total_iterations=total,
+        seed=seed,
+        precision=Precision(config.setting("precision", "fp32"), config.setting("amp_level", "O1")),
+    )
+    environment = describe_environment(kernel_build)
+    trainer.hooks = _build_hooks(config, options, model, val_dataset, batch_size, environment)
+    _restore(trainer, options, environment)
+    return trainer
+
+
+def _accelerate(model: nn.Layer, wanted: bool | str) -> str:
+    """Switch the CPU kernels as the config says; return the name of their build, or ``stock``."""
+    kernels.use_kernels({True: "on", False: "off"}.get(wanted, "auto"))
+    if not paddle.get_device().startswith("cpu") or not kernels.kernels_ready():
+        return "stock"
+    kernels.accelerate(model)
+    return kernels.build_key()
+
+
+def _batch_size_per_process(batch_size: int) -> int:
+    processes = distributed.world_size()
+    if batch_size % processes:
+        raise UserError(
+            f"batch_size {batch_size} cannot be shared by {processes} processes. It counts the images of one step "
+            f"over all processes: take a multiple of {processes}."
+        )
+    return batch_size // processes
+
+
+def _total_iterations(config: Config, loader: BatchLoader) -> int:
+    if config.get("iters") is not None:
+        return int(config["iters"])
+    return int(config["epochs"]) * loader.iterations_per_epoch
+
+
+def _build_datasets(config: Config, options: RunOptions, batch_size: int) -> tuple[Any, Any]:
+    train_dataset = DATASETS.build_node(config.component("train_dataset"))
+    val_dataset = None
+    if options.do_eval:
+        if config.get("val_dataset") is None:
+            raise UserError(f"{config.path}: --do_eval needs a val_dataset, and the config has none.")
+        val_dataset = DATASETS.build_node(config.component("val_dataset"))
+    cheap_checks(train_dataset, val_dataset, batch_size)
+    for section in ("train_dataset", "val_dataset"):
+        for path in sorted(set(_list_files(config.get(section)))):
+            logger.info("%s: %s", section, describe_list(path))
+    return train_dataset, val_dataset
+
+
+def _list_files(node: Any) -> list[str]:
+    if isinstance(node, Mapping):
+        own = [str(value) for key, value in node.items() if key in ("train_path", "val_path", "test_path")]
+        return own + [path for value in node.values() for path in _list_files(value)]
+    if isinstance(node, list):
+        return [path for value in node for path in _list_files(value)]
+    return []
+
+
+def describe_list(path: str | Path) -> str:
+    """Return a list file's path, number of lines and sha256 sum: what a training can be traced to."""
+    content = Path(path).read_bytes()
+    lines = sum(bool(line.strip()) for line in content.splitlines())
+    return f"{path}, {lines} lines, sha256 {hashlib.sha256(content).hexdigest()}"
+
+
+def _build_hooks(
+    config: Config,
+    options: RunOptions,
+    model: nn.Layer,
+    val_dataset: Any,
+    batch_size: int,
+    environment: dict[str, Any],
+) -> list[Hook]:
+    main = distributed.is_main()
+    history = History(options.save_dir / HISTORY_FILE if main else None)
+    interval = int(config.setting("save_interval", 1000))
+    log_interval = int(config.setting("log_iters", 10))
+    hooks: list[Hook] = []
+    ema = None
+    if options.use_ema or config.get("ema") is not None:
+        ema = EmaHook(model, float(config.get("ema.decay", 0.999)))
+        hooks.append(ema)
+    hooks.append(LogHook(history, log_interval, batch_size * distributed.world_size(), shown=main))
+    if options.do_eval:
+        patience = config.get("early_stop.intervals", config.get("train.early_stop_intervals"))
+        evaluation = _evaluation(val_dataset, batch_size, config)
+        hooks.append(EvaluationHook(evaluation, interval, options.save_dir, history, ema, patience))
+    if options.profiler_options and main:
+        hooks.append(ProfilerHook(options.profiler_options))
+    if options.use_vdl and main:
+        pictures = _sample_pictures(val_dataset) if val_dataset is not None else None
+        hooks.append(VisualDLHook(options.save_dir / VISUALDL_FOLDER, history, pictures))
+    keep = int(config.setting("keep_checkpoint_max", 5))
+    facts = {"environment": environment, "config": json.loads(json.dumps(config.to_dict()))}
+    return [*hooks, CheckpointHook(options.save_dir, interval, keep, facts)]
+
+
+def _evaluation(val_dataset: Any, batch_size: int, config: Config) -> Callable[[nn.Layer], Mapping[str, float]]:
+    workers = int(config.setting("num_workers", 0))
+
+    def evaluate_network(model: nn.Layer) -> Mapping[str, float]:
+        return evaluate(model, val_dataset, batch_size=batch_size, num_workers=workers, progress=False).summary
+
+    return evaluate_network
+
+
+def _sample_pictures(dataset: Any) -> Callable[[nn.Layer], list[np.ndarray]]:
+    """Return a function that overlays the network's mask on the first images of ``dataset``."""
+
+    def draw(model: nn.Layer) -> list[np.ndarray]:
+        pictures = []
+        for batch in islice(EvalLoader(dataset, batch_size=1), SAMPLE_PICTURES):
+            probability = person_probability(model, batch.to_tensors().images)[0]
+            image = dataset.load(batch.indices[0]).image
+            pictures.append(overlay(image, batch.geometries[0].restore(probability)))
+        return pictures
+
+    return draw
+
+
+def _restore(trainer: Trainer, options: RunOptions, environment: Mapping[str, Any]) -> None:
+    if options.resume is None:
+        return
+    directory = find_last_good(options.save_dir) if options.resume == "auto" else Path(options.resume)
+    if directory is None:
+        logger.info("resume: no checkpoint in '%s' yet, so the run starts from its beginning", options.save_dir)
+        return
+    checkpoint = load_checkpoint(directory)
+    warn_of_differences(checkpoint.state.get("environment", {}), environment)
+    trainer.restore(checkpoint)
+    logger.info("resume: continuing after iteration %d of '%s'", trainer.iteration, directory)

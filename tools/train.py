@@ -1,0 +1,11 @@
+"""Train a network: see ``python tools/train.py --help``."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from paddle_portrait.cli.train import main
+
+if __name__ == "__main__":
+    sys.exit(main())
