@@ -1,0 +1,23 @@
+"""CPU kernels for training: what Paddle's own do slowly, as custom operators built on the user's machine.
+
+    accelerate(model)        # convolutions and batch norms of a built network, while it trains on a CPU
+    use_kernels("off")       # "auto" (default), "on", "off": for the whole process
+
+Nothing else changes: state dicts, exports, evaluation and GPU runs do not know that the kernels exist.
+"""
+
+from __future__ import annotations
+
+from paddle_portrait.kernels.layers import accelerate, batch_norm, batch_norm_relu, restore
+from paddle_portrait.kernels.switch import kernel_mode, kernels_ready, use_kernels, why_not
+
+__all__ = [
+    "accelerate",
+    "batch_norm",
+    "batch_norm_relu",
+    "kernel_mode",
+    "kernels_ready",
+    "restore",
+    "use_kernels",
+    "why_not",
+]

@@ -1,0 +1,153 @@
+"""Compiling the kernels on the user's machine: once, behind a lock, into a cache that notices damage.
+
+The compiler may use all that this processor has (``-march=native``), so the cache is keyed by processor, compiler,
+Paddle and sources. What is built never leaves the machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+SOURCES = Path(__file__).parent / "csrc"
+LIBRARY = "portrait_kernels"
+CACHE_VARIABLE = "PADDLE_PORTRAIT_CACHE"
+COMPILE_FLAGS = ["-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math"]
+LOCK_TIMEOUT_S = 900.0
+
+# Run in a child: setuptools' output is caught there, and a second load() of one name in one process loses the ops.
+_BUILD_SCRIPT = """
+import json, sys
+from paddle.utils.cpp_extension import load
+request = json.loads(sys.argv[1])
+load(request["name"], request["sources"], extra_cxx_cflags=request["flags"], extra_ldflags=["-fopenmp"],
+     build_directory=request["directory"], verbose=True)
+"""
+
+
+class BuildError(Exception):
+    """The kernels cannot be had on this machine; the message says why in one line."""
+
+
+def cache_directory() -> Path:
+    """Return the per-user cache, ``$PADDLE_PORTRAIT_CACHE`` or ``~/.cache/paddle_portrait``."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "paddle_portrait"
+
+
+def build_key() -> str:
+    """Return the digest of all that a built library depends on."""
+    import paddle
+
+    parts = [_processor(), _compiler(), paddle.__version__, platform.python_version(), " ".join(COMPILE_FLAGS)]
+    digest = hashlib.sha256("\n".join(parts).encode())
+    for source in sorted(SOURCES.iterdir()):
+        digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def built_library() -> Path:
+    """Return the path of the compiled library, building it when the cache has no sound one.
+
+    Safe to call from several processes at once: one builds, the others wait for it.
+
+    Raises:
+        BuildError: no compiler, no place to write, or the compiler failed.
+    """
+    from filelock import FileLock, Timeout
+
+    directory = cache_directory() / "kernels" / build_key()
+    library = directory / f"{LIBRARY}.so"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with FileLock(directory / "build.lock", timeout=LOCK_TIMEOUT_S):
+            if not _is_sound(library):
+                _build(library)
+    except Timeout:
+        raise BuildError(f"another process has been building them for {LOCK_TIMEOUT_S:.0f} s") from None
+    except OSError as error:
+        raise BuildError(f"cannot write to {directory}: {error.strerror or error}") from None
+    return library
+
+
+def _is_sound(library: Path) -> bool:
+    """Return whether the library is there and is what was built: loading a damaged one could end the process."""
+    try:
+        return _digest_file(library).read_text() == _digest(library)
+    except OSError:
+        return False
+
+
+def _digest_file(library: Path) -> Path:
+    return library.with_suffix(".sha256")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _build(library: Path) -> None:
+    """Compile into a scratch directory and move the result into place, its digest last."""
+    import json
+
+    with tempfile.TemporaryDirectory(dir=library.parent, prefix="build-") as scratch:
+        request = {
+            "name": LIBRARY,
+            "sources": [str(source) for source in sorted(SOURCES.glob("*.cc"))],
+            "flags": COMPILE_FLAGS,
+            "directory": scratch,
+        }
+        environment = os.environ | {"MAX_JOBS": str(os.cpu_count() or 1), "PYTHONWARNINGS": "ignore"}
+        done = subprocess.run(
+            [sys.executable, "-c", _BUILD_SCRIPT, json.dumps(request)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        built = Path(scratch) / LIBRARY / f"{LIBRARY}.so"
+        if done.returncode != 0 or not built.is_file():
+            log = library.parent / "build.log"
+            log.write_text(done.stdout, encoding="utf-8")
+            raise BuildError(f"the compiler failed, see {log}")
+        _digest_file(library).unlink(missing_ok=True)
+        os.replace(built, library)
+    _digest_file(library).write_text(_digest(library))
+
+
+@lru_cache(maxsize=1)
+def _compiler() -> str:
+    """Return the version line of the compiler that setuptools will call.
+
+    Raises:
+        BuildError: there is none, or none for this platform.
+    """
+    if not sys.platform.startswith("linux"):
+        raise BuildError(f"they are built on Linux only, not on {sys.platform}")
+    for name in ("gcc", "g++"):
+        if shutil.which(name) is None:
+            raise BuildError(f"no C++ compiler: '{name}' is not on PATH")
+    done = subprocess.run(["g++", "--version"], capture_output=True, text=True, check=False)
+    return done.stdout.splitlines()[0] if done.stdout else "unknown"
+
+
+def _processor() -> str:
+    """Return the processor's model and instruction sets."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    wanted = ("vendor_id", "cpu family", "model", "model name", "flags", "Features")
+    return "\n".join(sorted({line for line in lines if line.split(":")[0].strip() in wanted}))

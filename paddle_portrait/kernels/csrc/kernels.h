@@ -1,0 +1,47 @@
+// What the kernels offer, in plain pointers: float32, NCHW, contiguous. `operators.cc` binds them to Paddle.
+//
+// Every kernel gives the same bits for any number of threads: a thread owns whole planes, images or channels,
+// and sums over several of them are taken afterwards in index order.
+#pragma once
+
+namespace portrait {
+
+// The window of a 2-D convolution over one H x W plane.
+struct Window {
+  int height, width;          // input plane
+  int kernel_height, kernel_width;
+  int stride, dilation;
+  int pad_top, pad_left;
+  int out_height, out_width;
+
+  long in_size() const { return static_cast<long>(height) * width; }
+  long out_size() const { return static_cast<long>(out_height) * out_width; }
+};
+
+// Depthwise convolution with a square kernel of 3 or 5. `weight` is C x k x k.
+void depthwise_forward(const float* x, const float* weight, float* y, int batch, int channels, const Window& window);
+void depthwise_backward(const float* x, const float* weight, const float* grad_y, float* grad_x, float* grad_weight,
+                        int batch, int channels, const Window& window);
+
+// 1x1 convolution: y[n] = weight (out x in) times x[n] (in x size).
+void pointwise_forward(const float* x, const float* weight, float* y, int batch, int in_channels, int out_channels,
+                       long size);
+void pointwise_backward(const float* x, const float* weight, const float* grad_y, float* grad_x, float* grad_weight,
+                        int batch, int in_channels, int out_channels, long size);
+
+// Convolution of the network's input, which needs no gradient. `weight` is out x in x kh x kw.
+void stem_forward(const float* x, const float* weight, float* y, int batch, int in_channels, int out_channels,
+                  const Window& window);
+void stem_backward(const float* x, const float* grad_y, float* grad_weight, int batch, int in_channels,
+                   int out_channels, const Window& window);
+
+// Batch normalisation with the batch's own statistics, then ReLU when asked.
+// `mean` and `inverse_std` hold one double a channel; the running statistics move in place.
+void batch_norm_forward(const float* x, const float* scale, const float* shift, float* running_mean,
+                        float* running_variance, float* y, double* mean, double* inverse_std, int batch, int channels,
+                        long size, double momentum, double epsilon, bool relu);
+void batch_norm_backward(const float* x, const float* scale, const float* shift, const double* mean,
+                         const double* inverse_std, const float* grad_y, float* grad_x, float* grad_scale,
+                         float* grad_shift, int batch, int channels, long size, bool relu);
+
+}  // namespace portrait

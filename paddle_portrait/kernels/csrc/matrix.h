@@ -1,0 +1,178 @@
+// Small matrix products for convolutions: few rows, few terms, many columns.
+//
+// A convolution is  y[n] (out x size) = weight (out x terms) * patches[n] (terms x size).  Patches are never built
+// whole: a `fill(n, begin, count, panel, pitch)` functor copies some of their columns at a time into a panel that
+// fits the cache. A 1x1 convolution's patches are the input itself, a stem's are its windows.
+#pragma once
+
+#include <vector>
+
+#include "vector.h"
+
+namespace portrait {
+
+#if defined(__AVX512F__)
+constexpr int kTileRows = 8;  // 8 x 3 sums, 3 columns and 1 weight: 28 of 32 registers
+#else
+constexpr int kTileRows = 4;  // 4 x 3 sums, 3 columns and 1 weight: all of 16 registers
+#endif
+constexpr int kTileVectors = 3;
+constexpr int kTileColumns = kTileVectors * kLanes;
+constexpr long kPanelColumns = 4 * kTileColumns;
+constexpr long kPanelPitch = kPanelColumns + kLanes;  // an odd number of cache lines: rows spread over all sets
+
+// The left matrix of a product, cut into blocks of at most kTileRows rows, each stored column by column.
+class PackedLeft {
+ public:
+  // Element (row, term) is at data[row * row_step + term * term_step]: swapping the steps transposes.
+  PackedLeft(const float* data, int rows, int terms, long row_step, long term_step)
+      : rows_(rows), terms_(terms), packed_(static_cast<long>(rows) * terms) {
+    float* to = packed_.data();
+    for (int block = 0; block < blocks(); ++block)
+      for (int term = 0; term < terms; ++term)
+        for (int row = first_row(block); row < first_row(block + 1); ++row)
+          *to++ = data[row * row_step + term * term_step];
+  }
+
+  int rows() const { return rows_; }
+  int terms() const { return terms_; }
+  int blocks() const { return (rows_ + kTileRows - 1) / kTileRows; }
+  // Blocks differ by one row at most, so that none is nearly empty.
+  int first_row(int block) const { return static_cast<int>(static_cast<long>(block) * rows_ / blocks()); }
+  const float* block(int index) const { return packed_.data() + static_cast<long>(first_row(index)) * terms_; }
+
+ private:
+  int rows_, terms_;
+  std::vector<float> packed_;
+};
+
+// Sums longer than this are taken in pieces: rounding errors grow with the length of a running sum.
+constexpr int kTermsAtOnce = 64;
+
+// out[r][0..count) (+)= sum over terms of left[term][r] * panel[term][..], for kRows rows and one tile of columns.
+template <int kRows>
+inline void multiply_tile(const float* left, int terms, const float* panel, float* out, long out_pitch, int count,
+                          bool add) {
+  Vector sum[kRows][kTileVectors] = {};
+  for (int term = 0; term < terms; ++term) {
+    Vector column[kTileVectors];
+    for (int v = 0; v < kTileVectors; ++v) column[v] = load(panel + term * kPanelPitch + v * kLanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const float weight = left[static_cast<long>(term) * kRows + r];
+      for (int v = 0; v < kTileVectors; ++v) sum[r][v] += column[v] * weight;
+    }
+  }
+  for (int r = 0; r < kRows; ++r)
+    for (int v = 0; v < kTileVectors; ++v) {
+      float* to = out + r * out_pitch + v * kLanes;
+      const int left_over = count - v * kLanes;
+      if (left_over >= kLanes)
+        store(to, add ? load(to) + sum[r][v] : sum[r][v]);
+      else if (left_over > 0)
+        store_part(to, add ? load_part(to, left_over) + sum[r][v] : sum[r][v], left_over);
+    }
+}
+
+template <int kRows>
+void multiply_rows(const float* left, int terms, const float* panel, float* out, long out_pitch, int count) {
+  for (int begin = 0; begin < terms; begin += kTermsAtOnce)
+    multiply_tile<kRows>(left + static_cast<long>(begin) * kRows,
+                         terms - begin < kTermsAtOnce ? terms - begin : kTermsAtOnce, panel + begin * kPanelPitch, out,
+                         out_pitch, count, begin > 0);
+}
+
+// The number of rows becomes a constant, so that all sums live in registers.
+template <int kRows = kTileRows>
+void multiply_rows(int rows, const float* left, int terms, const float* panel, float* out, long out_pitch, int count) {
+  if (rows == kRows)
+    multiply_rows<kRows>(left, terms, panel, out, out_pitch, count);
+  else if constexpr (kRows > 1)
+    multiply_rows<kRows - 1>(rows, left, terms, panel, out, out_pitch, count);
+}
+
+// y[n] = left * patches[n] for every n; y is batch x rows x size.
+template <class Fill>
+void multiply_patches(const PackedLeft& left, const Fill& fill, float* y, int batch, long size) {
+  const long panels = (size + kPanelColumns - 1) / kPanelColumns;
+#pragma omp parallel
+  {
+    std::vector<float> panel(left.terms() * kPanelPitch, 0.f);
+#pragma omp for schedule(static)
+    for (long task = 0; task < batch * panels; ++task) {
+      const long n = task / panels, begin = task % panels * kPanelColumns;
+      const long count = size - begin < kPanelColumns ? size - begin : kPanelColumns;
+      fill(n, begin, count, panel.data(), kPanelPitch);
+      float* out = y + n * left.rows() * size + begin;
+      for (long column = 0; column < count; column += kTileColumns)
+        for (int block = 0; block < left.blocks(); ++block) {
+          const int row = left.first_row(block), rows = left.first_row(block + 1) - row;
+          multiply_rows(rows, left.block(block), left.terms(), panel.data() + column, out + row * size + column, size,
+                        static_cast<int>(count - column));
+        }
+    }
+  }
+}
+
+constexpr int kDotTile = 4;  // 16 sums, 4 + 1 operands
+constexpr int kDotGroups = kDotTile * kDotTile / kLanes;
+static_assert(kDotGroups * kLanes == kDotTile * kDotTile, "a tile's sums must fill whole vectors");
+
+// sums[4 * a + b] += the dot product of row a of `first` and row b of `second`, over `count` columns (whole vectors).
+inline void dot_tile(const float* first, const float* second, long pitch, long count, float* sums) {
+  Vector sum[kDotTile * kDotTile] = {};
+  for (long j = 0; j < count; j += kLanes) {
+    Vector right[kDotTile];
+    for (int b = 0; b < kDotTile; ++b) right[b] = load(second + b * pitch + j);
+#pragma GCC unroll 4
+    for (int a = 0; a < kDotTile; ++a) {
+      const Vector left = load(first + a * pitch + j);
+#pragma GCC unroll 4
+      for (int b = 0; b < kDotTile; ++b) sum[a * kDotTile + b] += left * right[b];
+    }
+  }
+  for (int group = 0; group < kDotGroups; ++group)
+    store(sums + group * kLanes, load(sums + group * kLanes) + sum_each(sum + group * kLanes));
+}
+
+// grad_weight (rows x terms) = sum over n and columns of grad_y[n] (rows x size) * patches[n] (terms x size)^T.
+// Rows and terms are rounded up to whole tiles; what the extra ones hold is never read back.
+template <class Fill>
+void weight_gradient_of_patches(const float* grad_y, const Fill& fill, float* grad_weight, int batch, int rows,
+                                int terms, long size) {
+  const long row_tiles = (rows + kDotTile - 1) / kDotTile, term_tiles = (terms + kDotTile - 1) / kDotTile;
+  const long sums_of_image = row_tiles * term_tiles * kDotTile * kDotTile;
+  std::vector<float> partial(batch * sums_of_image, 0.f);
+#pragma omp parallel
+  {
+    std::vector<float> gradients(row_tiles * kDotTile * kPanelPitch, 0.f);
+    std::vector<float> patches(term_tiles * kDotTile * kPanelPitch, 0.f);
+#pragma omp for schedule(static)
+    for (int n = 0; n < batch; ++n)
+      for (long begin = 0; begin < size; begin += kPanelColumns) {
+        const long count = size - begin < kPanelColumns ? size - begin : kPanelColumns;
+        const long whole = round_up(count, kLanes);
+        fill(n, begin, count, patches.data(), kPanelPitch);
+        for (int row = 0; row < rows; ++row) {
+          float* to = gradients.data() + row * kPanelPitch;
+          std::memcpy(to, grad_y + (static_cast<long>(n) * rows + row) * size + begin, sizeof(float) * count);
+          for (long j = count; j < whole; ++j) to[j] = 0.f;  // whatever the patches hold there adds nothing
+        }
+        float* sums = partial.data() + n * sums_of_image;
+        for (long a = 0; a < row_tiles; ++a)
+          for (long b = 0; b < term_tiles; ++b, sums += kDotTile * kDotTile)
+            dot_tile(gradients.data() + a * kDotTile * kPanelPitch, patches.data() + b * kDotTile * kPanelPitch,
+                     kPanelPitch, whole, sums);
+      }
+  }
+  for (int row = 0; row < rows; ++row)
+    for (int term = 0; term < terms; ++term) {
+      const long tile = row / kDotTile * term_tiles + term / kDotTile;
+      const long at = (tile * kDotTile + row % kDotTile) * kDotTile + term % kDotTile;
+      double sum = 0;
+      for (int n = 0; n < batch; ++n) sum += partial[n * sums_of_image + at];
+      grad_weight[static_cast<long>(row) * terms + term] = static_cast<float>(sum);
+    }
+}
+
+}  // namespace portrait

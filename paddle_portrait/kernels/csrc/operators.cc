@@ -1,0 +1,191 @@
+// The kernels as Paddle operators. Python decides when they apply (see ../layers.py): here all inputs are
+// float32 NCHW tensors on the CPU.
+#include <vector>
+
+#include "kernels.h"
+#include "paddle/extension.h"
+
+namespace {
+
+using paddle::Tensor;
+using Shape = std::vector<int64_t>;
+using Shapes = std::vector<Shape>;
+using Types = std::vector<paddle::DataType>;
+
+Tensor unfilled_like(const Tensor& tensor) { return paddle::empty(tensor.shape(), tensor.dtype(), tensor.place()); }
+
+// `pads` is top, bottom, left, right, as in Paddle's own convolutions.
+int64_t out_length(int64_t length, int64_t kernel, int before, int after, int stride, int dilation) {
+  return length < 0 ? -1 : (length + before + after - dilation * (kernel - 1) - 1) / stride + 1;
+}
+
+portrait::Window window_of(const Shape& x, const Shape& weight, int stride, int dilation,
+                           const std::vector<int>& pads) {
+  portrait::Window window;
+  window.height = x[2], window.width = x[3];
+  window.kernel_height = weight[2], window.kernel_width = weight[3];
+  window.stride = stride, window.dilation = dilation;
+  window.pad_top = pads[0], window.pad_left = pads[2];
+  window.out_height = out_length(x[2], weight[2], pads[0], pads[1], stride, dilation);
+  window.out_width = out_length(x[3], weight[3], pads[2], pads[3], stride, dilation);
+  return window;
+}
+
+Shapes window_shape(Shape x, Shape weight, int stride, int dilation, std::vector<int> pads) {
+  return {{x[0], weight[0], out_length(x[2], weight[2], pads[0], pads[1], stride, dilation),
+           out_length(x[3], weight[3], pads[2], pads[3], stride, dilation)}};
+}
+
+Types first_type(paddle::DataType x, paddle::DataType) { return {x}; }
+
+// ---- depthwise convolution
+
+std::vector<Tensor> depthwise_forward(const Tensor& x, const Tensor& weight, int stride, int dilation,
+                                      const std::vector<int>& pads) {
+  const auto shape = x.shape();
+  const auto window = window_of(shape, weight.shape(), stride, dilation, pads);
+  auto y = paddle::empty({shape[0], shape[1], window.out_height, window.out_width}, x.dtype(), x.place());
+  portrait::depthwise_forward(x.data<float>(), weight.data<float>(), y.data<float>(), shape[0], shape[1], window);
+  return {y};
+}
+
+std::vector<Tensor> depthwise_backward(const Tensor& x, const Tensor& weight, const Tensor& grad_y, int stride,
+                                       int dilation, const std::vector<int>& pads) {
+  auto grad_x = unfilled_like(x), grad_weight = unfilled_like(weight);
+  portrait::depthwise_backward(x.data<float>(), weight.data<float>(), grad_y.data<float>(), grad_x.data<float>(),
+                               grad_weight.data<float>(), x.shape()[0], x.shape()[1],
+                               window_of(x.shape(), weight.shape(), stride, dilation, pads));
+  return {grad_x, grad_weight};
+}
+
+// ---- 1x1 convolution
+
+std::vector<Tensor> pointwise_forward(const Tensor& x, const Tensor& weight) {
+  const auto shape = x.shape();
+  const int out_channels = weight.shape()[0];
+  auto y = paddle::empty({shape[0], out_channels, shape[2], shape[3]}, x.dtype(), x.place());
+  portrait::pointwise_forward(x.data<float>(), weight.data<float>(), y.data<float>(), shape[0], shape[1],
+                              out_channels, shape[2] * shape[3]);
+  return {y};
+}
+
+std::vector<Tensor> pointwise_backward(const Tensor& x, const Tensor& weight, const Tensor& grad_y) {
+  const auto shape = x.shape();
+  auto grad_x = unfilled_like(x), grad_weight = unfilled_like(weight);
+  portrait::pointwise_backward(x.data<float>(), weight.data<float>(), grad_y.data<float>(), grad_x.data<float>(),
+                               grad_weight.data<float>(), shape[0], shape[1], weight.shape()[0], shape[2] * shape[3]);
+  return {grad_x, grad_weight};
+}
+
+Shapes pointwise_shape(Shape x, Shape weight) { return {{x[0], weight[0], x[2], x[3]}}; }
+
+// ---- stem convolution
+
+std::vector<Tensor> stem_forward(const Tensor& x, const Tensor& weight, int stride, int dilation,
+                                 const std::vector<int>& pads) {
+  const auto shape = x.shape();
+  const int out_channels = weight.shape()[0];
+  const auto window = window_of(shape, weight.shape(), stride, dilation, pads);
+  auto y = paddle::empty({shape[0], out_channels, window.out_height, window.out_width}, x.dtype(), x.place());
+  portrait::stem_forward(x.data<float>(), weight.data<float>(), y.data<float>(), shape[0], shape[1], out_channels,
+                         window);
+  return {y};
+}
+
+std::vector<Tensor> stem_backward(const Tensor& x, const Tensor& weight, const Tensor& grad_y, int stride,
+                                  int dilation, const std::vector<int>& pads) {
+  auto grad_weight = unfilled_like(weight);
+  portrait::stem_backward(x.data<float>(), grad_y.data<float>(), grad_weight.data<float>(), x.shape()[0],
+                          x.shape()[1], weight.shape()[0],
+                          window_of(x.shape(), weight.shape(), stride, dilation, pads));
+  return {grad_weight};
+}
+
+// ---- batch normalisation
+
+// The running statistics are inputs that the kernel moves. Declared as Paddle's in-place outputs they would join the
+// graph of gradients, which refuses them as leaves at the next step; so they are written behind its back.
+float* moved(const Tensor& running) { return const_cast<float*>(running.data<float>()); }
+
+std::vector<Tensor> batch_norm_forward(const Tensor& x, const Tensor& scale, const Tensor& shift,
+                                       const Tensor& running_mean, const Tensor& running_variance, float momentum,
+                                       float epsilon, bool relu) {
+  const auto shape = x.shape();
+  auto y = unfilled_like(x);
+  auto statistics = paddle::empty({2, shape[1]}, paddle::DataType::FLOAT64, x.place());
+  double* mean = statistics.data<double>();
+  portrait::batch_norm_forward(x.data<float>(), scale.data<float>(), shift.data<float>(), moved(running_mean),
+                               moved(running_variance), y.data<float>(), mean, mean + shape[1], shape[0],
+                               shape[1], shape[2] * shape[3], momentum, epsilon, relu);
+  return {y, statistics};
+}
+
+std::vector<Tensor> batch_norm_backward(const Tensor& x, const Tensor& scale, const Tensor& shift,
+                                        const Tensor& statistics, const Tensor& grad_y, float momentum, float epsilon,
+                                        bool relu) {
+  const auto shape = x.shape();
+  auto grad_x = unfilled_like(x), grad_scale = unfilled_like(scale), grad_shift = unfilled_like(shift);
+  const double* mean = statistics.data<double>();
+  portrait::batch_norm_backward(x.data<float>(), scale.data<float>(), shift.data<float>(), mean, mean + shape[1],
+                                grad_y.data<float>(), grad_x.data<float>(), grad_scale.data<float>(),
+                                grad_shift.data<float>(), shape[0], shape[1], shape[2] * shape[3], relu);
+  return {grad_x, grad_scale, grad_shift};
+}
+
+Shapes batch_norm_shape(Shape x, Shape scale, Shape, Shape, Shape, float, float, bool) { return {x, {2, scale[0]}}; }
+
+Types batch_norm_type(paddle::DataType x, paddle::DataType, paddle::DataType, paddle::DataType, paddle::DataType) {
+  return {x, paddle::DataType::FLOAT64};
+}
+
+}  // namespace
+
+PD_BUILD_OP(portrait_depthwise)
+    .Inputs({"X", "Weight"})
+    .Outputs({"Y"})
+    .Attrs({"stride: int", "dilation: int", "pads: std::vector<int>"})
+    .SetKernelFn(PD_KERNEL(depthwise_forward))
+    .SetInferShapeFn(PD_INFER_SHAPE(window_shape))
+    .SetInferDtypeFn(PD_INFER_DTYPE(first_type));
+PD_BUILD_GRAD_OP(portrait_depthwise)
+    .Inputs({"X", "Weight", paddle::Grad("Y")})
+    .Outputs({paddle::Grad("X"), paddle::Grad("Weight")})
+    .Attrs({"stride: int", "dilation: int", "pads: std::vector<int>"})
+    .SetKernelFn(PD_KERNEL(depthwise_backward));
+
+PD_BUILD_OP(portrait_pointwise)
+    .Inputs({"X", "Weight"})
+    .Outputs({"Y"})
+    .SetKernelFn(PD_KERNEL(pointwise_forward))
+    .SetInferShapeFn(PD_INFER_SHAPE(pointwise_shape))
+    .SetInferDtypeFn(PD_INFER_DTYPE(first_type));
+PD_BUILD_GRAD_OP(portrait_pointwise)
+    .Inputs({"X", "Weight", paddle::Grad("Y")})
+    .Outputs({paddle::Grad("X"), paddle::Grad("Weight")})
+    .SetKernelFn(PD_KERNEL(pointwise_backward));
+
+PD_BUILD_OP(portrait_stem)
+    .Inputs({"X", "Weight"})
+    .Outputs({"Y"})
+    .Attrs({"stride: int", "dilation: int", "pads: std::vector<int>"})
+    .SetKernelFn(PD_KERNEL(stem_forward))
+    .SetInferShapeFn(PD_INFER_SHAPE(window_shape))
+    .SetInferDtypeFn(PD_INFER_DTYPE(first_type));
+PD_BUILD_GRAD_OP(portrait_stem)
+    .Inputs({"X", "Weight", paddle::Grad("Y")})
+    .Outputs({paddle::Grad("Weight")})
+    .Attrs({"stride: int", "dilation: int", "pads: std::vector<int>"})
+    .SetKernelFn(PD_KERNEL(stem_backward));
+
+PD_BUILD_OP(portrait_batch_norm)
+    .Inputs({"X", "Scale", "Shift", "RunningMean", "RunningVariance"})
+    .Outputs({"Y", "Statistics"})
+    .Attrs({"momentum: float", "epsilon: float", "relu: bool"})
+    .SetKernelFn(PD_KERNEL(batch_norm_forward))
+    .SetInferShapeFn(PD_INFER_SHAPE(batch_norm_shape))
+    .SetInferDtypeFn(PD_INFER_DTYPE(batch_norm_type));
+PD_BUILD_GRAD_OP(portrait_batch_norm)
+    .Inputs({"X", "Scale", "Shift", "Statistics", paddle::Grad("Y")})
+    .Outputs({paddle::Grad("X"), paddle::Grad("Scale"), paddle::Grad("Shift")})
+    .Attrs({"momentum: float", "epsilon: float", "relu: bool"})
+    .SetKernelFn(PD_KERNEL(batch_norm_backward));

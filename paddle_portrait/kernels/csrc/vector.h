@@ -1,0 +1,75 @@
+// The machine's float vector, as a GCC/Clang vector type: plain +, * and loads, no intrinsics.
+#pragma once
+
+#include <cstring>
+
+namespace portrait {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+
+typedef float Vector __attribute__((vector_size(kLanes * sizeof(float))));
+
+inline Vector load(const float* from) {
+  Vector value;
+  std::memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+inline void store(float* to, Vector value) { std::memcpy(to, &value, sizeof(value)); }
+
+// Stores the first `count` lanes only.
+inline void store_part(float* to, Vector value, int count) { std::memcpy(to, &value, sizeof(float) * count); }
+
+inline Vector load_part(const float* from, int count) {
+  Vector value{};
+  std::memcpy(&value, from, sizeof(float) * count);
+  return value;
+}
+
+// Adds the lanes pairwise: a fixed order, so the same bits on every run.
+inline float sum_lanes(Vector value) {
+  float lanes[kLanes];
+  store(lanes, value);
+  for (int width = kLanes / 2; width > 0; width /= 2)
+    for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+  return lanes[0];
+}
+
+// Which lanes of two vectors to add so that segments of `kSegment` lanes shrink to half their length.
+template <int kSegment>
+struct Halves {
+  typedef int Mask __attribute__((vector_size(kLanes * sizeof(int))));
+  static Mask of(bool upper) {
+    constexpr int kHalf = kSegment / 2, kSegments = kLanes / kSegment;
+    Mask mask{};
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const int segment = lane / kHalf;
+      mask[lane] = segment / kSegments * kLanes + segment % kSegments * kSegment + lane % kHalf + (upper ? kHalf : 0);
+    }
+    return mask;
+  }
+};
+
+// Lane i of the result is the sum of the lanes of values[i]; `kCount` vectors hold segments of kCount lanes each.
+template <int kCount = kLanes>
+inline Vector sum_each(const Vector* values) {
+  if constexpr (kCount == 1) {
+    return values[0];
+  } else {
+    Vector halved[kCount / 2];
+    for (int i = 0; i < kCount / 2; ++i)
+      halved[i] = __builtin_shuffle(values[2 * i], values[2 * i + 1], Halves<kCount>::of(false)) +
+                  __builtin_shuffle(values[2 * i], values[2 * i + 1], Halves<kCount>::of(true));
+    return sum_each<kCount / 2>(halved);
+  }
+}
+
+inline long round_up(long value, long multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+}  // namespace portrait
