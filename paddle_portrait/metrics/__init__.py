@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from paddle_portrait.metrics.accumulator import IGNORE_INDEX, Accumulator, hard_label
 from paddle_portrait.metrics.boundary import BoundaryMetrics, boundary_iou
+from paddle_portrait.metrics.checkerboard import CheckerboardMetrics, checkerboard
 from paddle_portrait.metrics.matte import MatteMetrics, mae, mse, sad
 from paddle_portrait.metrics.region import RegionMetrics, confusion_matrix
 
@@ -11,9 +12,11 @@ __all__ = [
     "IGNORE_INDEX",
     "Accumulator",
     "BoundaryMetrics",
+    "CheckerboardMetrics",
     "MatteMetrics",
     "RegionMetrics",
     "boundary_iou",
+    "checkerboard",
     "confusion_matrix",
     "hard_label",
     "mae",
