@@ -1,0 +1,72 @@
+"""Several samples as the arrays that a network and its losses take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from paddle_portrait.data.sample import Sample
+from paddle_portrait.errors import UserError
+from paddle_portrait.preprocess.geometry import Geometry
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch.
+
+    Attributes:
+        images: float32 N×C×H×W, normalised.
+        labels: int64 N×H×W class indices (255: ignore) or float32 N×H×W soft labels (255.0: ignore); None
+            without labels. In evaluation a list of N arrays at the sizes of their own files.
+        paths: files of the images.
+        indices: positions in the data set.
+        textured: float32 N×C×H×W, the same crops in other colours, or None.
+        edges: int64 N×H×W, 1 within two pixels of the person's outline, or None.
+        geometries: in evaluation, the way back to each image's own frame.
+    """
+
+    images: Any
+    labels: Any
+    paths: list[str]
+    indices: list[int]
+    textured: Any = None
+    edges: Any = None
+    geometries: list[Geometry] | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def to_tensors(self) -> Batch:
+        """Return the same batch with Paddle tensors for the arrays (lists of labels stay numpy)."""
+        import paddle
+
+        names = ("images", "labels", "textured", "edges")
+        arrays = {name: getattr(self, name) for name in names}
+        return replace(self, **{k: paddle.to_tensor(v) for k, v in arrays.items() if isinstance(v, np.ndarray)})
+
+
+def stack_labels(samples: Sequence[Sample], soft: bool) -> np.ndarray | None:
+    """Join the labels of one size: float32 where ``soft`` (integer ones become 0.0, 1.0 and 255.0), else int64."""
+    labels = [sample.label for sample in samples if sample.label is not None]
+    if len(labels) != len(samples):
+        return None
+    return np.stack(labels).astype(np.float32 if soft else np.int64)
+
+
+def check_sizes(samples: Sequence[Sample]) -> None:
+    """Raise a UserError that names two files unless all samples have one size."""
+    first = samples[0]
+    for sample in samples:
+        if sample.size_hw != first.size_hw:
+            raise UserError(
+                f"after the transforms {first.path} is {_size(first)} and {sample.path} is {_size(sample)}, "
+                "but a batch needs one size. End the transforms with RandomPaddingCrop, Padding or a Resize "
+                "without keep_ratio, before Normalize."
+            )
+
+
+def _size(sample: Sample) -> str:
+    return f"height {sample.size_hw[0]}, width {sample.size_hw[1]}"

@@ -1,0 +1,75 @@
+"""Transforms of the installed paddleseg package, run as ours."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import Any
+
+import numpy as np
+
+from paddle_portrait.data.sample import Sample
+from paddle_portrait.data.transforms.base import Transform
+from paddle_portrait.errors import UserError
+
+# They draw from Python's and numpy's global generators, of which a process has one each.
+_global_randomness = threading.Lock()
+_SAMPLE_KEYS = {"img", "label", "trans_info", "gt_fields"}
+
+
+def as_transform(item: Any) -> Transform:
+    """Return ``item`` if it is one of our transforms, a wrapped paddleseg one if it is callable.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if isinstance(item, Transform):
+        return item
+    if isinstance(item, dict):
+        from paddle_portrait.registry import TRANSFORMS
+
+        return as_transform(TRANSFORMS.build_node(item))
+    if callable(item):
+        return PaddleSegTransform(item)
+    raise UserError(f"a transform must be a mapping with 'type', or a transform; got {item!r}.")
+
+
+class PaddleSegTransform(Transform):
+    """Runs a paddleseg transform; its randomness is made to follow ours.
+
+    Args:
+        transform: object that takes and returns paddleseg's dictionary of ``img``, ``label`` and so on.
+    """
+
+    def __init__(self, transform: Any) -> None:
+        self.transform = transform
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Run the transform on copies of the arrays.
+
+        Raises:
+            UserError: the transform adds something that a batch has no place for.
+        """
+        data: dict[str, Any] = {"img": sample.image.astype(np.float32), "trans_info": [], "gt_fields": []}
+        if sample.label is not None:
+            data |= {"label": sample.label.copy(), "gt_fields": ["label"]}
+        with _global_randomness:
+            states = random.getstate(), np.random.get_state()
+            random.seed(int(rng.integers(2**32)))
+            np.random.seed(int(rng.integers(2**32)))
+            try:
+                data = self.transform(data)
+            finally:
+                random.setstate(states[0])
+                np.random.set_state(states[1])
+        extra = set(data) - _SAMPLE_KEYS
+        if extra:
+            name = type(self.transform).__name__
+            raise UserError(
+                f"the paddleseg transform {name} adds {', '.join(sorted(extra))}; batches carry no such thing."
+            )
+        image = np.clip(np.rint(data["img"]), 0, 255).astype(np.uint8)
+        label = data.get("label")
+        if label is not None and sample.label is not None:
+            label = np.ascontiguousarray(label, dtype=sample.label.dtype)
+        return sample.with_arrays(np.ascontiguousarray(image), label)
