@@ -8,6 +8,7 @@ Nothing else changes: state dicts, exports, evaluation and GPU runs do not know 
 
 from __future__ import annotations
 
+from paddle_portrait.kernels.build import build_key
 from paddle_portrait.kernels.layers import accelerate, batch_norm, batch_norm_relu, restore
 from paddle_portrait.kernels.switch import kernel_mode, kernels_ready, use_kernels, why_not
 
@@ -15,6 +16,7 @@ __all__ = [
     "accelerate",
     "batch_norm",
     "batch_norm_relu",
+    "build_key",
     "kernel_mode",
     "kernels_ready",
     "restore",
