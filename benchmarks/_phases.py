@@ -28,6 +28,7 @@ class PhaseClock:
     def __init__(self) -> None:
         self._current: list[float] = []
         self.rows: list[list[float]] = []
+        self.at_first_update: Callable[[], None] | None = None
 
     def watch(self, network: type) -> None:
         """Patch the classes for the rest of this process."""
@@ -74,4 +75,6 @@ class PhaseClock:
         self._note()
         if len(self._current) == 4:
             self.rows.append(self._current)
+            if len(self.rows) == 1 and self.at_first_update is not None:
+                self.at_first_update()
         self._current = []
