@@ -15,7 +15,8 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from paddle_portrait.kernels import operators
-from paddle_portrait.kernels.switch import kernels_ready
+from paddle_portrait.kernels.memory import keep_freed_memory
+from paddle_portrait.kernels.switch import kernel_mode, kernels_ready
 
 _Call = Callable[[paddle.Tensor], paddle.Tensor]
 
@@ -23,8 +24,11 @@ _Call = Callable[[paddle.Tensor], paddle.Tensor]
 def accelerate(model: nn.Layer) -> nn.Layer:
     """Let the model's convolutions and batch norms use the kernels while it trains; return the same model.
 
-    Parameters, state dict and structure stay as they are. Idempotent; :func:`restore` undoes it.
+    Parameters, state dict and structure stay as they are. Idempotent; :func:`restore` undoes it. From here on the
+    process also keeps the memory it frees, unless the mode is ``off``.
     """
+    if kernel_mode() != "off" and paddle.get_device() == "cpu":
+        keep_freed_memory()
     for layer in model.sublayers(include_self=True):
         forward = _kernel_forward(layer)
         if forward is not None:
