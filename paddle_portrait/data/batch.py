@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 
-from paddle_portrait.data.sample import Sample
+from paddle_portrait.data.sample import IGNORE, Sample
 from paddle_portrait.errors import UserError
 from paddle_portrait.preprocess.geometry import Geometry
+
+_RADIUS = 2
+_offsets = np.arange(-_RADIUS, _RADIUS + 1)
+_DISC = (_offsets[:, None] ** 2 + _offsets**2 <= _RADIUS**2).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,25 @@ def stack_labels(samples: Sequence[Sample], soft: bool) -> np.ndarray | None:
     if len(labels) != len(samples):
         return None
     return np.stack(labels).astype(np.float32 if soft else np.int64)
+
+
+def outline_band(labels: np.ndarray) -> np.ndarray:
+    """Mark the pixels no further than two pixels from the person's outline.
+
+    Args:
+        labels: N×H×W class indices or soft labels.
+
+    Returns:
+        int64 N×H×W: 1 in the band, 0 elsewhere, 255 where the label is ignored.
+    """
+    bands = np.empty(labels.shape, np.int64)
+    for label, band in zip(labels, bands, strict=True):
+        ignored = label == IGNORE
+        person = (label > 0.5) & ~ignored
+        near_person = cv2.dilate(person.astype(np.uint8), _DISC)
+        near_ground = cv2.dilate((~person & ~ignored).astype(np.uint8), _DISC)
+        band[:] = np.where(ignored, IGNORE, near_person & near_ground)
+    return bands
 
 
 def check_sizes(samples: Sequence[Sample]) -> None:

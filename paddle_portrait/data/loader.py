@@ -5,42 +5,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby
 from types import TracebackType
-from typing import Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 
-from paddle_portrait.data.batch import Batch, check_sizes, stack_labels
+from paddle_portrait.data.batch import Batch
+from paddle_portrait.data.datasets.base import EvalItem, PortraitDataset
+from paddle_portrait.data.datasets.foreign import as_dataset
 from paddle_portrait.data.sample import Sample
-from paddle_portrait.data.sampling import Part, epoch_order
-from paddle_portrait.data.transforms.base import Pipeline
+from paddle_portrait.data.sampling import epoch_order
 from paddle_portrait.errors import UserError
-from paddle_portrait.preprocess.geometry import Geometry
-from paddle_portrait.preprocess.pipeline import Preprocess
 
 _BATCHES_AHEAD_PER_WORKER = 2
 
-
-class LoadableDataset(Protocol):
-    """What the loaders need of a data set."""
-
-    pipeline: Pipeline
-    soft_labels: bool
-
-    def __len__(self) -> int: ...
-
-    def load(self, index: int) -> Sample:
-        """Return a decoded sample before any transform."""
-        ...
-
-    def sample(self, index: int, rng: np.random.Generator) -> Sample:
-        """Return a sample after the transforms."""
-        ...
-
-    def parts(self) -> list[Part]:
-        """Return the sizes and weights of what the data set is made of."""
-        ...
+LoadableDataset = PortraitDataset | Any  # ours, or one of the installed paddleseg package
 
 
 class _Prefetcher:
@@ -143,10 +124,10 @@ class BatchLoader(_Loader):
         texture: Sequence[Callable[[Sample, np.random.Generator], Sample]] = (),
     ) -> None:
         super().__init__(num_workers)
-        self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
+        self.dataset, self.batch_size, self.seed = as_dataset(dataset), batch_size, seed
         self.rank, self.world_size, self.start_iteration = rank, world_size, start_iteration
         self._texture = tuple(texture)
-        self._parts = dataset.parts()
+        self._parts = self.dataset.parts()
         length = sum(part.length for part in self._parts)
         _check_batch(length, batch_size, rank, world_size)
         rest = 0 if drop_last else length % batch_size
@@ -168,16 +149,9 @@ class BatchLoader(_Loader):
         for place in mine:
             rng = np.random.default_rng([self.seed, epoch, int(order[place]), int(repeats[place])])
             samples.append(self.dataset.sample(int(order[place]), rng))
-            views.append(self._second_view(samples[-1], rng))
-        check_sizes(samples)
-        pipeline = self.dataset.pipeline
-        return Batch(
-            images=pipeline.to_tensor([sample.image for sample in samples]),
-            labels=stack_labels(samples, self.dataset.soft_labels),
-            paths=[sample.path for sample in samples],
-            indices=[sample.index for sample in samples],
-            textured=pipeline.to_tensor([view.image for view in views]) if self._texture else None,
-        )
+            if self._texture:
+                views.append(self._second_view(samples[-1], rng))
+        return self.dataset.collate(samples, views)
 
     def _second_view(self, sample: Sample, rng: np.random.Generator) -> Sample:
         for transform in self._texture:
@@ -207,14 +181,19 @@ class EvalLoader(_Loader):
     """
 
     def __init__(
-        self, dataset: LoadableDataset, batch_size: int = 1, num_workers: int = 0, rank: int = 0, world_size: int = 1
+        self,
+        dataset: LoadableDataset,
+        batch_size: int = 1,
+        num_workers: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
         super().__init__(num_workers)
         if batch_size < 1:
             raise UserError(f"batch_size must be 1 or more, got {batch_size}.")
-        self.dataset, self.batch_size = dataset, batch_size
-        self.preprocess: Preprocess = dataset.pipeline.preprocess()
-        self._indices = range(rank, len(dataset), world_size)
+        self.dataset, self.batch_size = as_dataset(dataset), batch_size
+        self.dataset.check_evaluation()
+        self._indices = range(rank, len(self.dataset), world_size)
 
     def __len__(self) -> int:
         """Samples that this process sees."""
@@ -225,26 +204,19 @@ class EvalLoader(_Loader):
         return self._start(self._group, 0, groups)
 
     def _group(self, number: int) -> list[Batch]:
-        batches: list[Batch] = []
-        members: list[tuple[Sample, np.ndarray, Geometry]] = []
-        for index in self._indices[number * self.batch_size : (number + 1) * self.batch_size]:
-            sample = self.dataset.load(index)
-            image, geometry = self.preprocess.fit(sample.image)
-            if members and members[0][1].shape != image.shape:
-                batches.append(self._batch(members))
-                members = []
-            members.append((sample, image, geometry))
-        return [*batches, self._batch(members)]
+        indices = self._indices[number * self.batch_size : (number + 1) * self.batch_size]
+        items = [(index, self.dataset.eval_item(index)) for index in indices]
+        return [_eval_batch(list(alike)) for _, alike in groupby(items, key=lambda item: item[1].tensor.shape)]
 
-    def _batch(self, members: Sequence[tuple[Sample, np.ndarray, Geometry]]) -> Batch:
-        samples = [sample for sample, _, _ in members]
-        return Batch(
-            images=self.preprocess.to_tensor([image for _, image, _ in members]),
-            labels=[sample.label for sample in samples],
-            paths=[sample.path for sample in samples],
-            indices=[sample.index for sample in samples],
-            geometries=[geometry for _, _, geometry in members],
-        )
+
+def _eval_batch(items: Sequence[tuple[int, EvalItem]]) -> Batch:
+    return Batch(
+        images=np.stack([item.tensor for _, item in items]),
+        labels=[item.label for _, item in items],
+        paths=[item.path for _, item in items],
+        indices=[index for index, _ in items],
+        geometries=[item.geometry for _, item in items],
+    )
 
 
 def _check_batch(length: int, batch_size: int, rank: int, world_size: int) -> None:

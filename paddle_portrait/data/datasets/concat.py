@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from paddle_portrait.data.datasets.list_file import Dataset
+from paddle_portrait.data.datasets.base import EvalItem, PortraitDataset
+from paddle_portrait.data.datasets.foreign import as_dataset
 from paddle_portrait.data.sample import Sample
 from paddle_portrait.data.sampling import Part
 from paddle_portrait.data.transforms.base import Pipeline
@@ -19,7 +20,7 @@ from paddle_portrait.registry import DATASETS
 
 
 @DATASETS.register()
-class ConcatDataset:
+class ConcatDataset(PortraitDataset):
     """Joins data sets; each one's ``weight`` says how often an epoch sees its photos.
 
     Where the labels of one are soft, the batches of all have soft labels.
@@ -32,27 +33,19 @@ class ConcatDataset:
         UserError: no data set, or they differ in num_classes, channels or ``Normalize``.
     """
 
-    def __init__(self, datasets: Sequence[Dataset], transforms: Sequence[Any] = ()) -> None:
+    def __init__(self, datasets: Sequence[Any], transforms: Sequence[Any] = ()) -> None:
         if not datasets:
             raise UserError("ConcatDataset: datasets is empty; give at least one.")
-        self.datasets = list(datasets)
+        self.datasets = [as_dataset(dataset) for dataset in datasets]
         if transforms:
             for dataset in self.datasets:
                 if not dataset.pipeline.steps and dataset.pipeline.normalize is None:
                     dataset.pipeline = Pipeline(transforms, dataset.pipeline.channels)
         self.pipeline = self.datasets[0].pipeline
         _check_alike(self.datasets)
-        self.num_classes, self.ignore_index = self.datasets[0].num_classes, self.datasets[0].ignore_index
-        self.mode, self.edge = self.datasets[0].mode, self.datasets[0].edge
+        self.num_classes, self.edge = self.datasets[0].num_classes, self.datasets[0].edge
+        self.files = [entry for dataset in self.datasets for entry in dataset.files]
         self._ends = list(accumulate(len(dataset) for dataset in self.datasets))
-
-    def __len__(self) -> int:
-        return self._ends[-1]
-
-    @property
-    def files(self) -> list[tuple[str, str | None]]:
-        """(image, mask) of all data sets, in order."""
-        return [entry for dataset in self.datasets for entry in dataset.files]
 
     @property
     def soft_labels(self) -> bool:
@@ -73,12 +66,22 @@ class ConcatDataset:
         dataset, inner = self._find(index)
         return replace(dataset.sample(inner, rng), index=index)
 
-    def _find(self, index: int) -> tuple[Dataset, int]:
+    def check_evaluation(self) -> None:
+        """Raise a UserError unless every data set's transforms can be undone."""
+        for dataset in self.datasets:
+            dataset.check_evaluation()
+
+    def eval_item(self, index: int) -> EvalItem:
+        """Return a photo ready for the network (see :meth:`PortraitDataset.eval_item`)."""
+        dataset, inner = self._find(index)
+        return dataset.eval_item(inner)
+
+    def _find(self, index: int) -> tuple[PortraitDataset, int]:
         number = bisect_right(self._ends, index)
         return self.datasets[number], index - (self._ends[number - 1] if number else 0)
 
 
-def _check_alike(datasets: Sequence[Dataset]) -> None:
+def _check_alike(datasets: Sequence[PortraitDataset]) -> None:
     first = datasets[0]
     for number, other in enumerate(datasets[1:], 1):
         for what, a, b in (
@@ -91,6 +94,6 @@ def _check_alike(datasets: Sequence[Dataset]) -> None:
                 raise UserError(f"ConcatDataset: datasets[0] and datasets[{number}] differ in {what}: {a} and {b}.")
 
 
-def _normalization(dataset: Dataset) -> tuple[Any, Any] | None:
+def _normalization(dataset: PortraitDataset) -> tuple[Any, Any] | None:
     normalize = dataset.pipeline.normalize
     return None if normalize is None else (normalize.mean, normalize.std)

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-
-from paddle_portrait.console import logger
-from paddle_portrait.data.masks import MaskReader, choose_reader
-from paddle_portrait.data.sample import Sample
-from paddle_portrait.data.sampling import Part
+from paddle_portrait.data.datasets.base import FileDataset, Files
 from paddle_portrait.data.transforms.base import Pipeline
 from paddle_portrait.errors import UserError, describe_unknown
-from paddle_portrait.preprocess.image_io import read_image
 from paddle_portrait.registry import DATASETS
 
 _MODES = ("train", "val", "test")
 
 
 @DATASETS.register()
-class Dataset:
+class Dataset(FileDataset):
     """Photos and masks named by a list file (PaddleSeg's ``Dataset``).
 
     Args:
@@ -34,7 +27,7 @@ class Dataset:
         val_path: list file of mode val.
         test_path: list file of mode test.
         separator: what stands between the columns.
-        ignore_index: mask value that losses and metrics leave out.
+        ignore_index: mask value that becomes 255, which losses and metrics leave out.
         mask_format: what mask values mean: ``auto``, ``binary01``, ``binary255`` or ``soft``.
         img_channels: 3, or 1 for grey batches.
         edge: give batches the person's outline, too (``Batch.edges``).
@@ -50,94 +43,38 @@ class Dataset:
         transforms: Sequence[Any] = (),
         dataset_root: str = ".",
         num_classes: int = 2,
-        mode: str = "train",
+        mode: Literal["train", "val", "test"] = "train",
         train_path: str | None = None,
         val_path: str | None = None,
         test_path: str | None = None,
         separator: str = " ",
         ignore_index: int = 255,
-        mask_format: str = "auto",
-        img_channels: int = 3,
+        mask_format: Literal["auto", "binary01", "binary255", "soft"] = "auto",
+        img_channels: Literal[1, 3] = 3,
         edge: bool = False,
         weight: float = 1.0,
         cache_mb: float = 0,
     ) -> None:
         if mode not in _MODES:
             raise UserError("data set: " + describe_unknown("mode", str(mode), _MODES))
-        _check_numbers(num_classes, img_channels, weight, cache_mb)
-        self.mode, self.num_classes, self.ignore_index = mode, num_classes, ignore_index
-        self.dataset_root, self.mask_format, self.edge, self.weight = dataset_root, mask_format, edge, weight
-        self.pipeline = Pipeline(transforms, img_channels)
-        self.list_path = _list_path(mode, {"train": train_path, "val": val_path, "test": test_path}, dataset_root)
-        self.files: list[tuple[str, str | None]] = read_list(self.list_path, dataset_root, separator, mode == "test")
-        self._cache = _SampleCache(int(cache_mb * 2**20))
-        self._reader: MaskReader | None = None
-        self._choosing = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    @property
-    def masks(self) -> MaskReader:
-        """How masks are read; decided at the first use, from a sample of them, and said in the log."""
-        with self._choosing:
-            if self._reader is None:
-                files = [label for _, label in self.files if label is not None]
-                self._reader = choose_reader(files, self.mask_format, self.num_classes, self.ignore_index)
-                if files:
-                    logger.info("%s: masks are %s (%s)", self.list_path, self._reader.describe(), self._reader.reason)
-            return self._reader
-
-    @property
-    def soft_labels(self) -> bool:
-        """Whether labels are float32 probabilities instead of class indices."""
-        return self.masks.soft
-
-    def parts(self) -> list[Part]:
-        """Return size and weight, for the order of an epoch."""
-        return [Part(len(self.files), self.weight)]
-
-    def load(self, index: int) -> Sample:
-        """Return photo and label of a line as they are on the disk.
-
-        Raises:
-            UserError: a file is missing, damaged, of another size than its partner, or of wrong values.
-        """
-        path, label_path = self.files[index]
-        image = read_image(path)
-        if label_path is None:
-            return Sample(image, None, path, "", index)
-        label = self.masks.read(label_path)
-        if label.shape != image.shape[:2]:
-            raise UserError(
-                f"{label_path} is height {label.shape[0]}, width {label.shape[1]}, but its photo {path} is height "
-                f"{image.shape[0]}, width {image.shape[1]} (EXIF orientation applied). Both must have one size."
-            )
-        return Sample(image, label, path, label_path, index)
-
-    def sample(self, index: int, rng: np.random.Generator) -> Sample:
-        """Return a sample after all transforms but ``Normalize``."""
-        prepared = self._cache.get(index)
-        if prepared is None:
-            prepared = self._naming(index, lambda: self.pipeline.prepare(self.load(index)))
-            self._cache.put(index, prepared)
-        return self._naming(index, lambda: self.pipeline.augment(prepared, rng))
-
-    def _naming(self, index: int, work: Any) -> Sample:
-        """Do ``work``; whatever goes wrong in it names the photo."""
-        path = self.files[index][0]
-        try:
-            return work()
-        except UserError as error:
-            if path in str(error):
-                raise
-            raise UserError(f"{path}: {error}") from error
-        except Exception as error:
-            error.add_note(f"while loading {path}") if hasattr(error, "add_note") else None
-            raise
+        if not 2 <= num_classes <= 255:
+            raise UserError(f"data set: num_classes must be from 2 to 255, got {num_classes}.")
+        list_path = _list_path(mode, {"train": train_path, "val": val_path, "test": test_path}, dataset_root)
+        super().__init__(
+            name=list_path,
+            files=read_list(list_path, dataset_root, separator, masks_optional=mode == "test"),
+            pipeline=Pipeline(transforms, img_channels),
+            num_classes=num_classes,
+            ignore_index=ignore_index,
+            mask_format=mask_format,
+            edge=edge,
+            weight=weight,
+            cache_mb=cache_mb,
+        )
+        self.mode, self.dataset_root, self.list_path = mode, dataset_root, list_path
 
 
-def read_list(path: str, root: str, separator: str, masks_optional: bool) -> list[tuple[str, str | None]]:
+def read_list(path: str, root: str, separator: str, masks_optional: bool) -> Files:
     """Read a list file.
 
     Names may contain the separator: of several ways to split a line, the rightmost whose files exist counts.
@@ -156,7 +93,7 @@ def read_list(path: str, root: str, separator: str, masks_optional: bool) -> lis
     """
     if not separator:
         raise UserError("data set: separator is empty; the usual one is a space.")
-    entries: list[tuple[str, str | None]] = []
+    entries: Files = []
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -206,33 +143,3 @@ def _list_path(mode: str, paths: dict[str, str | None], root: str) -> str:
         hint = f" '{inside}' does exist: write that." if inside.is_file() else ""
         raise UserError(f"data set: {mode}_path '{chosen}' does not exist (looked from {Path.cwd()}).{hint}")
     return chosen
-
-
-def _check_numbers(num_classes: int, img_channels: int, weight: float, cache_mb: float) -> None:
-    if num_classes < 2 or num_classes > 255:
-        raise UserError(f"data set: num_classes must be from 2 to 255, got {num_classes}.")
-    if img_channels not in (1, 3):
-        raise UserError(f"data set: img_channels must be 1 or 3, got {img_channels}.")
-    if not weight > 0:
-        raise UserError(f"data set: weight must be over 0, got {weight}.")
-    if cache_mb < 0:
-        raise UserError(f"data set: cache_mb must be 0 or more, got {cache_mb}.")
-
-
-class _SampleCache:
-    """Samples up to a number of bytes; the first that come stay, for an epoch visits each once anyway."""
-
-    def __init__(self, limit: int) -> None:
-        self._left = limit
-        self._samples: dict[int, Sample] = {}
-        self._lock = threading.Lock()
-
-    def get(self, index: int) -> Sample | None:
-        return self._samples.get(index)
-
-    def put(self, index: int, sample: Sample) -> None:
-        size = sample.image.nbytes + (0 if sample.label is None else sample.label.nbytes)
-        with self._lock:
-            if size <= self._left and index not in self._samples:
-                self._left -= size
-                self._samples[index] = sample

@@ -59,13 +59,13 @@ class Pipeline:
     def __init__(self, transforms: Iterable[Any], channels: int = 3) -> None:
         from paddle_portrait.data.transforms.foreign import as_transform
 
-        listed = [item if isinstance(item, Normalize) else as_transform(item) for item in transforms]
-        self.normalize = listed.pop() if listed and isinstance(listed[-1], Normalize) else None
-        self.steps: list[Transform] = []
-        for item in listed:
-            if isinstance(item, Normalize):
-                raise UserError("transforms: Normalize must be the last of the list, and there only once.")
-            self.steps.append(item)
+        listed = list(transforms)
+        self.normalize: Normalize | None = None
+        if listed and isinstance(listed[-1], Normalize):
+            self.normalize = listed.pop()
+        if any(isinstance(item, Normalize) for item in listed):
+            raise UserError("transforms: Normalize must be the last of the list, and there only once.")
+        self.steps: list[Transform] = [as_transform(item) for item in listed]
         self.channels = channels
         self._to_tensor = Preprocess([self.normalize] if self.normalize else [], self.colour)
         fixed = [step.random for step in self.steps]

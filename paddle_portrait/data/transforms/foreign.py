@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,6 @@ from paddle_portrait.data.sample import Sample
 from paddle_portrait.data.transforms.base import Transform
 from paddle_portrait.errors import UserError
 
-# They draw from Python's and numpy's global generators, of which a process has one each.
 _global_randomness = threading.Lock()
 _SAMPLE_KEYS = {"img", "label", "trans_info", "gt_fields"}
 
@@ -25,13 +26,9 @@ def as_transform(item: Any) -> Transform:
     """
     if isinstance(item, Transform):
         return item
-    if isinstance(item, dict):
-        from paddle_portrait.registry import TRANSFORMS
-
-        return as_transform(TRANSFORMS.build_node(item))
     if callable(item):
         return PaddleSegTransform(item)
-    raise UserError(f"a transform must be a mapping with 'type', or a transform; got {item!r}.")
+    raise UserError(f"this is no transform: {item!r}.")
 
 
 class PaddleSegTransform(Transform):
@@ -53,15 +50,8 @@ class PaddleSegTransform(Transform):
         data: dict[str, Any] = {"img": sample.image.astype(np.float32), "trans_info": [], "gt_fields": []}
         if sample.label is not None:
             data |= {"label": sample.label.copy(), "gt_fields": ["label"]}
-        with _global_randomness:
-            states = random.getstate(), np.random.get_state()
-            random.seed(int(rng.integers(2**32)))
-            np.random.seed(int(rng.integers(2**32)))
-            try:
-                data = self.transform(data)
-            finally:
-                random.setstate(states[0])
-                np.random.set_state(states[1])
+        with global_randomness_from(rng):
+            data = self.transform(data)
         extra = set(data) - _SAMPLE_KEYS
         if extra:
             name = type(self.transform).__name__
@@ -73,3 +63,20 @@ class PaddleSegTransform(Transform):
         if label is not None and sample.label is not None:
             label = np.ascontiguousarray(label, dtype=sample.label.dtype)
         return sample.with_arrays(np.ascontiguousarray(image), label)
+
+
+@contextmanager
+def global_randomness_from(rng: np.random.Generator) -> Iterator[None]:
+    """Let Python's and numpy's global generators, which paddleseg draws from, follow ``rng``.
+
+    A process has one of each, so only one thread at a time gets in; their states are put back afterwards.
+    """
+    with _global_randomness:
+        states = random.getstate(), np.random.get_state()
+        random.seed(int(rng.integers(2**32)))
+        np.random.seed(int(rng.integers(2**32)))
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
