@@ -1,0 +1,51 @@
+"""Converters run in child processes: several of them abort instead of raising."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from paddle_portrait.export.errors import ExportError
+
+_TIMEOUT_S = 900
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_TELLING = re.compile(r"error|unimplemented|not support|unsupported|invalid|must be|fail", re.IGNORECASE)
+
+
+def run_converter(target: str, module: str, arguments: Sequence[str], result: Path) -> None:
+    """Run ``python -m module arguments`` and make sure that it wrote ``result``.
+
+    Raises:
+        ExportError: it failed, aborted, took too long or wrote nothing; with the line that says why.
+    """
+    root = str(Path(__file__).resolve().parents[2])
+    search_path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-m", module, *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, "PYTHONPATH": search_path},
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise ExportError(f"format {target}: the converter was still busy after {_TIMEOUT_S} s.") from None
+    if done.returncode != 0 or not result.is_file() or result.stat().st_size == 0:
+        raise ExportError(
+            f"format {target}: the converter failed (exit code {done.returncode}): "
+            f"{telling_line(done.stdout + done.stderr)}"
+        )
+
+
+def telling_line(output: str) -> str:
+    """Return the last line of a converter's output that names what was wrong, else its last line."""
+    lines = [_COLOUR.sub("", line).strip() for line in output.splitlines()]
+    lines = [line for line in lines if line]
+    telling = [line for line in lines if _TELLING.search(line)]
+    return (telling or lines or ["it said nothing"])[-1]

@@ -1,0 +1,139 @@
+"""The export: settle what is wanted, write every target, prove each one, and only then let it be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paddle_portrait.console import logger
+from paddle_portrait.errors import describe_unknown
+from paddle_portrait.export.choices import Shape, settle_input_shape
+from paddle_portrait.export.errors import ExportError
+from paddle_portrait.export.job import ExportJob
+from paddle_portrait.export.parity import TargetParity, make_trials, measure, require_passed, write_parity
+from paddle_portrait.export.publish import publish, staging
+from paddle_portrait.export.targets import PADDLE_FORMATS, check_formats
+from paddle_portrait.export.transforms import config_transforms, fit_transforms
+from paddle_portrait.inference.deploy_file import DeployFile
+from paddle_portrait.inference.outputs import OUTPUT_OPS
+from paddle_portrait.preprocess import Preprocess
+
+if TYPE_CHECKING:
+    from paddle import nn
+
+    from paddle_portrait.config import Config
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was exported.
+
+    Attributes:
+        save_dir: the exported directory.
+        output_op: what the graphs end in.
+        input_shape: N, C, H, W; -1 where any size goes.
+        targets: proof and size of every target, by its name.
+    """
+
+    save_dir: Path
+    output_op: str
+    input_shape: Shape
+    targets: dict[str, TargetParity]
+
+
+def export_model(
+    model: nn.Layer,
+    source: Config | Sequence[Mapping[str, Any]],
+    save_dir: str | Path,
+    formats: Sequence[str] = ("paddle",),
+    output_op: str = "argmax",
+    input_shape: Sequence[int] | None = None,
+    channels: int | None = None,
+) -> ExportReport:
+    """Export a trained network, checked against itself.
+
+    Args:
+        model: the trained network; it is left as it was.
+        source: a config, whose validation transforms are taken, or such a list of transforms.
+        save_dir: the directory to make; an earlier export there is replaced, other files stay.
+        formats: names of targets. The first Paddle format lies at the top, the others in folders of their name.
+        output_op: ``"argmax"``, ``"softmax"``, ``"sigmoid"`` (person only) or ``"none"`` (logits).
+        input_shape: ``(H, W)`` or ``(N, C, H, W)``, -1 for any size; None: the size that the transforms end
+            in, else any. A fixed size other than that of the transforms' Resize changes that Resize.
+        channels: input channels; None: those of the images. One more makes the last one the prior.
+
+    Returns:
+        The report, whose contents are also in ``parity.json``.
+
+    Raises:
+        ExportError: a target cannot be written or run.
+        ParityError: a target differs from the trained network by more than 1e-4 in probability.
+        UserError: an argument is wrong. In all three cases nothing is left behind.
+    """
+    from paddle_portrait.engine.inferring import eval_mode
+
+    check_formats(formats)
+    if output_op not in OUTPUT_OPS:
+        raise ExportError(describe_unknown("output_op", output_op, OUTPUT_OPS))
+    transforms = list(source) if isinstance(source, Sequence) else config_transforms(source)
+    preprocess = Preprocess.from_transforms(transforms)
+    channels = channels or preprocess.channels
+    shape = settle_input_shape(input_shape, None, preprocess.input_size_hw, channels)
+    transforms = fit_transforms(transforms, shape)
+    deploy = DeployFile(
+        preprocess=Preprocess.from_transforms(transforms),
+        targets={},
+        transforms=[dict(node) for node in transforms],
+        input_shape=list(shape),
+        output_op=output_op,
+        output_dtype="int32" if output_op == "argmax" else "float32",
+        takes_prior=_takes_prior(channels, preprocess.channels),
+    )
+    save_dir = Path(save_dir)
+    with eval_mode(model), staging(save_dir) as directory:
+        finished = directory / "finished"
+        finished.mkdir()
+        job = ExportJob(model, output_op, shape, directory / "scratch")
+        targets = _write_and_prove(job, deploy, formats, finished)
+        publish(finished, save_dir)
+    for name, entry in targets.items():
+        logger.info("exported %s: %s", name, describe(entry))
+    return ExportReport(save_dir, output_op, shape, targets)
+
+
+def _write_and_prove(
+    job: ExportJob, deploy: DeployFile, formats: Sequence[str], directory: Path
+) -> dict[str, TargetParity]:
+    from paddle_portrait.export.graph import check_output_op
+
+    trials = make_trials(job.network, deploy.preprocess, job.input_shape)
+    check_output_op(job.output_op, trials[0].logits.shape[1])
+    top = next((name for name in formats if name in PADDLE_FORMATS), None)
+    for name in formats:
+        deploy.targets[name] = job.place(name, directory, "" if name == top else name)
+    if top is not None:  # PaddleSeg's keys name the files at the top
+        deploy.targets = {top: deploy.targets.pop(top), **deploy.targets}
+    deploy.write(directory)
+    results = {name: measure(directory, name, trials, job.output_op) for name in formats}
+    require_passed(results)
+    write_parity(directory, results)
+    return results
+
+
+def _takes_prior(network_channels: int, image_channels: int) -> bool:
+    if network_channels in (image_channels, image_channels + 1):
+        return network_channels == image_channels + 1
+    raise ExportError(
+        f"the network takes {network_channels} channels, the preprocessing makes {image_channels}. "
+        f"Allowed: {image_channels}, or {image_channels + 1} where the last is the previous frame's mask."
+    )
+
+
+def describe(entry: TargetParity) -> str:
+    """Return one line about a target for people."""
+    size = f"{entry.bytes / 1e6:.2f} MB, {sum(entry.operators.values())} operators"
+    if not entry.ran:
+        return f"{size}, not checked on this machine"
+    return f"{size}, differs by {entry.max_abs_diff:.1e} at most (limit {entry.limit:g}) in {entry.runtime}"

@@ -1,0 +1,240 @@
+"""Proof that an exported model computes what the trained network computes: both are run on the same inputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from paddle_portrait.console import logger
+from paddle_portrait.export.errors import ExportError, ParityError
+from paddle_portrait.export.targets import load_target
+from paddle_portrait.export.tracing import reason
+from paddle_portrait.inference import Predictor
+from paddle_portrait.inference.backends import RUNTIMES, open_backend
+from paddle_portrait.inference.deploy_file import DeployFile
+from paddle_portrait.inference.outputs import person_probability
+
+if TYPE_CHECKING:
+    from paddle import nn
+
+    from paddle_portrait.export.choices import Shape
+    from paddle_portrait.preprocess import Preprocess
+
+PARITY_FILE = "parity.json"
+LIMIT = 1e-4
+
+_PORTRAITS = 4
+_PORTRAIT_HW = (256, 192)
+# Where any size goes, networks are tried at these too; encoders need sides that halve five or six times.
+_OTHER_SIZES_HW = ((128, 192), (192, 320))
+
+
+@dataclass
+class Trial:
+    """An input and the trained network's answer.
+
+    Attributes:
+        image: uint8 H×W×3 from which the exported model must make the tensor itself; None for a bare tensor.
+        tensor: float32 N×C×h×w, which the trained network saw.
+        logits: float32 N×classes×h×w, which it answered.
+    """
+
+    image: np.ndarray | None
+    tensor: np.ndarray
+    logits: np.ndarray
+
+
+@dataclass
+class TargetParity:
+    """One target's entry in ``parity.json``. Differences are between probabilities, so at most 1.
+
+    ``ran`` False means that this machine cannot run the target; ``passed`` is None then, and nothing is proved.
+    """
+
+    ran: bool
+    passed: bool | None
+    limit: float
+    max_abs_diff: float | None
+    mean_abs_diff: float | None
+    mask_iou: float | None
+    finite: bool | None
+    bytes: int
+    operators: dict[str, int]
+    runtime: str | None
+
+
+def make_trials(network: nn.Layer, preprocess: Preprocess, input_shape: Shape) -> list[Trial]:
+    """Run the trained network on generated portraits and on noise.
+
+    Args:
+        network: in evaluation mode.
+        preprocess: the exported directory's.
+        input_shape: N, C, H, W of the graph; where a side is -1, further sizes are tried.
+
+    Raises:
+        ExportError: the network cannot run on such inputs, or answers with something that is not finite.
+    """
+    rng = np.random.default_rng(20)
+    noise = rng.integers(0, 256, (*_PORTRAIT_HW, 3)).astype(np.uint8)
+    trials = []
+    for image in [*_portraits(rng), noise]:
+        tensor, _ = preprocess(image)
+        if input_shape[1] > tensor.shape[1]:  # a prior: the predictor gives zeros to a single image
+            tensor = np.concatenate([tensor, np.zeros_like(tensor[:, :1])], axis=1)
+        trials.append(Trial(image, tensor, reference_logits(network, tensor)))
+    usual = trials[0].tensor.shape
+    for shape in _noise_shapes(input_shape, usual):
+        tensor = rng.standard_normal(shape).astype(np.float32)
+        trials.append(Trial(None, tensor, reference_logits(network, tensor)))
+    return trials
+
+
+def reference_logits(network: nn.Layer, tensor: np.ndarray) -> np.ndarray:
+    """Return the trained network's main output for float32 N×C×h×w.
+
+    Raises:
+        ExportError: it cannot run at that size, or its output is not finite.
+    """
+    import paddle
+
+    from paddle_portrait.models.output import as_seg_output
+
+    try:
+        with paddle.no_grad():
+            logits = as_seg_output(network(paddle.to_tensor(tensor))).logits.numpy()
+    except Exception as error:  # whatever the network's own code raises
+        raise ExportError(
+            f"the trained network cannot run on an input of shape {list(tensor.shape)}: {reason(error)}. "
+            "If it is made for one size, give that size: --input_shape H W."
+        ) from error
+    if not np.isfinite(logits).all():
+        raise ExportError(
+            f"the trained network's own output is not finite on an input of shape {list(tensor.shape)}: "
+            "its weights are damaged or its training diverged. Choose another checkpoint."
+        )
+    return logits
+
+
+def measure(directory: Path, name: str, trials: Sequence[Trial], output_op: str) -> TargetParity:
+    """Run target ``name`` of an exported directory on the trials and compare.
+
+    Raises:
+        ExportError: the runtime cannot load or run what was written.
+    """
+    deploy = DeployFile.read(directory)
+    files = deploy.targets[name]
+    size = sum((directory / file).stat().st_size for file in files.names())
+    operators = load_target(name).count_operators(directory, files)
+    if name not in RUNTIMES or not RUNTIMES[name].installed():
+        hint = f" (to check it: {RUNTIMES[name].install})" if name in RUNTIMES else ""
+        logger.warning("target %s was written but not checked: nothing on this machine runs it%s", name, hint)
+        return TargetParity(False, None, LIMIT, None, None, None, None, size, operators, None)
+    predictor = Predictor(directory, deploy, name, open_backend(name, directory, files, threads=1))
+    differences, finite, overlap, union = [], True, 0, 0
+    for trial in trials:
+        output = _run(predictor, trial)
+        finite = finite and bool(np.isfinite(output).all())
+        differences.append(probability_difference(output, output_op, trial.logits).ravel())
+        mask = person_probability(output, output_op) > 0.5
+        expected = person_probability(trial.logits, "none") > 0.5
+        overlap, union = overlap + int((mask & expected).sum()), union + int((mask | expected).sum())
+    worst = max(float(values.max()) for values in differences)
+    return TargetParity(
+        ran=True,
+        passed=finite and worst <= LIMIT,
+        limit=LIMIT,
+        max_abs_diff=worst,
+        mean_abs_diff=float(np.concatenate(differences).mean()),
+        mask_iou=overlap / union if union else 1.0,
+        finite=finite,
+        bytes=size,
+        operators=dict(sorted(operators.items())),
+        runtime=predictor.runtime,
+    )
+
+
+def require_passed(targets: dict[str, TargetParity]) -> None:
+    """Raise ParityError when a target was run and is not the trained network."""
+    failed = [
+        f"{name}: largest difference in probability {entry.max_abs_diff:.3g}, allowed {entry.limit:g}"
+        + ("" if entry.finite else "; its output is not finite")
+        for name, entry in targets.items()
+        if entry.passed is False
+    ]
+    if failed:
+        raise ParityError(
+            "the exported model does not compute what the trained network computes, and was not kept. "
+            + "; ".join(failed)
+            + ". Another --format may be right, or replace the operator that the converter gets wrong."
+        )
+
+
+def write_parity(directory: Path, targets: dict[str, TargetParity]) -> None:
+    """Write ``parity.json``."""
+    content = {"targets": {name: asdict(entry) for name, entry in targets.items()}}
+    (directory / PARITY_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def probability_difference(output: np.ndarray, output_op: str, logits: np.ndarray) -> np.ndarray:
+    """Return how far a raw output is from the trained network's logits, as differences of probability.
+
+    Of class numbers, only wrong ones differ: by half of what the chosen class lacks to the likeliest one, which
+    for two classes is the distance of the person probability from 0.5. What is not finite differs by 1.
+    """
+    expected = _probabilities(logits)
+    if output_op == "argmax":
+        classes = output.reshape(output.shape[0], 1, *output.shape[-2:])
+        chosen = np.take_along_axis(expected, classes.astype(np.int64), axis=1)
+        return (expected.max(axis=1, keepdims=True) - chosen) / 2
+    if output_op == "sigmoid":
+        found, expected = output[:, 0], person_probability(logits, "none")
+    else:
+        found = _probabilities(output) if output_op == "none" else output
+    return np.nan_to_num(np.abs(found.astype(np.float64) - expected), nan=1.0, posinf=1.0)
+
+
+def _probabilities(logits: np.ndarray) -> np.ndarray:
+    """Return float64 N×classes×h×w softmax, of a single channel both classes by its sigmoid."""
+    values = logits.astype(np.float64)
+    if values.shape[1] == 1:
+        values = np.concatenate([np.zeros_like(values), values], axis=1)
+    exponentials = np.exp(values - values.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def _run(predictor: Predictor, trial: Trial) -> np.ndarray:
+    tensor = trial.tensor if trial.image is None else predictor.prepare(trial.image)[0]
+    try:
+        return predictor.run(tensor)
+    except Exception as error:  # every runtime has its own exception types
+        raise ExportError(
+            f"target {predictor.backend_name} was written but cannot run on an input of shape {list(tensor.shape)}: "
+            f"{reason(error)}"
+        ) from error
+
+
+def _noise_shapes(input_shape: Shape, usual: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    count, channels, height, width = input_shape
+    fixed = tuple(given if given > 0 else common for given, common in zip(input_shape, usual, strict=True))
+    yield fixed
+    if height == -1 or width == -1:
+        for other_h, other_w in _OTHER_SIZES_HW:
+            yield fixed[0], channels, other_h if height == -1 else height, other_w if width == -1 else width
+    if count == -1:
+        yield 2, *fixed[1:]
+
+
+def _portraits(rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield smooth random pictures: broad shapes with a little texture, as photos have."""
+    import cv2
+
+    height, width = _PORTRAIT_HW
+    for _ in range(_PORTRAITS):
+        broad = cv2.resize(rng.uniform(0, 255, (6, 5, 3)), (width, height), interpolation=cv2.INTER_CUBIC)
+        fine = cv2.resize(rng.normal(0, 20, (64, 48, 3)), (width, height))
+        yield np.clip(broad + fine, 0, 255).astype(np.uint8)

@@ -1,0 +1,45 @@
+"""ONNX, converted from Paddle's present format by paddle2onnx."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections import Counter
+from pathlib import Path
+
+from paddle_portrait.export.child import run_converter
+from paddle_portrait.export.errors import ExportError
+from paddle_portrait.export.job import ExportJob
+from paddle_portrait.inference.deploy_file import TargetFiles
+
+OPSET = 13
+_INSTALL = "pip install paddle2onnx onnx"
+
+
+def write(job: ExportJob, folder: Path) -> TargetFiles:
+    """Convert the job's PIR graph."""
+    if importlib.util.find_spec("paddle2onnx") is None:
+        raise ExportError(f"format onnx needs a package that is not installed: {_INSTALL}")
+    source, files = job.build("paddle")
+    readable = folder / "readable"
+    readable.mkdir()
+    # Paddle ≥ 3.2 stores some floats (pad values, slopes, epsilons) as doubles, which paddle2onnx 2.1 reads as
+    # whatever lies in memory: no error, wrong answers. In the converter's copy they are floats.
+    graph = (source / files.model).read_text(encoding="utf-8").replace("0.a_f64", "0.a_f32")
+    (readable / "model.json").write_text(graph, encoding="utf-8")
+    shutil.copyfile(source / "model.pdiparams", readable / "model.pdiparams")
+    result = folder / "model.onnx"
+    run_converter(
+        "onnx",
+        "paddle_portrait.export.onnx_child",
+        [str(readable / "model.json"), str(readable / "model.pdiparams"), str(result), str(OPSET)],
+        result,
+    )
+    return TargetFiles("model.onnx")
+
+
+def count_operators(folder: Path, files: TargetFiles) -> dict[str, int]:
+    """Return how many operators of each type the graph holds."""
+    import onnx
+
+    return dict(Counter(node.op_type for node in onnx.load(str(folder / files.model)).graph.node))

@@ -1,0 +1,56 @@
+"""Tracing a network into a file of Paddle."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paddle_portrait.export.errors import ExportError
+
+if TYPE_CHECKING:
+    from paddle_portrait.export.job import ExportJob
+
+INPUT_NAME = "x"
+
+_LONGEST_REASON = 300
+
+
+def save_traced(job: ExportJob, folder: Path, file_format: AbstractContextManager[Any] | None = None) -> None:
+    """Write ``model.*`` of the job's inference graph into ``folder``.
+
+    Args:
+        job: what to trace.
+        folder: where the files go.
+        file_format: a context in which Paddle writes another format than its present one.
+
+    Raises:
+        ExportError: the network cannot be traced.
+    """
+    import paddle
+
+    from paddle_portrait import models
+    from paddle_portrait.export.graph import InferenceGraph
+
+    # Our networks do not branch on values, so they are traced as they stand. Paddle's rewriting of their
+    # source would turn branches on sizes that are merely unknown yet into branches of the graph.
+    paddle.jit.ignore_module([models])
+    # A new layer for every save: Paddle keeps the traced program in it.
+    graph = InferenceGraph(job.network, job.output_op)
+    graph.eval()
+    shape = [None if size == -1 else size for size in job.input_shape]
+    spec = [paddle.static.InputSpec(shape, "float32", INPUT_NAME)]
+    try:
+        with file_format or nullcontext():
+            paddle.jit.save(paddle.jit.to_static(graph, input_spec=spec, full_graph=True), str(folder / "model"))
+    except Exception as error:  # tracing runs the network's own code, which may raise anything
+        raise ExportError(
+            f"the network cannot be traced with input shape {list(job.input_shape)}: {reason(error)}"
+        ) from error
+
+
+def reason(error: Exception) -> str:
+    """Return the line of Paddle's long messages that says what was wrong."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if "Error" in line]
+    return (named or lines or [type(error).__name__])[-1][:_LONGEST_REASON]

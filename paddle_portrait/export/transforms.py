@@ -1,0 +1,59 @@
+"""The preprocessing that an exported model asks for, from the transforms of a config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from paddle_portrait.console import logger
+from paddle_portrait.errors import UserError
+from paddle_portrait.export.choices import Shape
+from paddle_portrait.preprocess import Preprocess
+
+if TYPE_CHECKING:
+    from paddle_portrait.config import Config
+
+
+def config_transforms(config: Config) -> list[dict[str, Any]]:
+    """Return the transforms with which a trained network is used: those of its validation data.
+
+    Raises:
+        UserError: the config has none.
+    """
+    transforms = (config.get("val_dataset") or {}).get("transforms")
+    if not isinstance(transforms, list):
+        raise UserError(
+            f"{config.path}: no val_dataset.transforms, which say how images are prepared for the network. "
+            "Add them, at least: [{type: Resize, target_size: [W, H]}, {type: Normalize}]"
+        )
+    return transforms
+
+
+def fit_transforms(transforms: Sequence[Mapping[str, Any]], shape: Shape) -> list[dict[str, Any]]:
+    """Return ``transforms`` changed so that they end in the height and width of a fixed ``shape``.
+
+    The last Resize gets that size; a list without any geometric step gets a Resize. Shapes with a free side
+    change nothing.
+
+    Raises:
+        UserError: the steps end in another size, and which one to change is not clear.
+    """
+    height, width = shape[2:]
+    fitted = [dict(node) for node in transforms]
+    size = Preprocess.from_transforms(transforms).input_size_hw
+    if -1 in (height, width) or size == (height, width):
+        return fitted
+    steps = [node for node in fitted if node["type"] != "Normalize"]
+    if not steps:
+        fitted.insert(0, {"type": "Resize", "target_size": [width, height]})
+    elif steps[-1]["type"] == "Resize" and not steps[-1].get("keep_ratio"):
+        steps[-1]["target_size"] = [width, height]
+    if Preprocess.from_transforms(fitted).input_size_hw != (height, width):
+        names = ", ".join(str(node["type"]) for node in steps)
+        raise UserError(
+            f"input shape {list(shape)} (N, C, height, width), but the transforms ({names}) do not end in that size. "
+            "Change them in val_dataset.transforms, or export for any size: --input_shape -1 -1"
+        )
+    before = "none" if size is None else f"height {size[0]}, width {size[1]}"
+    logger.info("deployed models resize images to height %d, width %d (the config's size: %s)", height, width, before)
+    return fitted
