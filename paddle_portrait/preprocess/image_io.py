@@ -160,8 +160,8 @@ def _orientation(image: Image.Image) -> int:
 def _turn(image: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (5, 6, 7, 8):
         image = image.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8) or orientation not in range(1, 9):
-        image = image[::-1] if orientation in (3, 4, 7, 8) else image
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
     if orientation in (2, 3, 6, 7):
         image = image[:, ::-1]
     return np.ascontiguousarray(image)

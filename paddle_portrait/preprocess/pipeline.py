@@ -10,7 +10,7 @@ import numpy as np
 
 from paddle_portrait.errors import UserError, describe_unknown
 from paddle_portrait.preprocess import steps as steps_module
-from paddle_portrait.preprocess.geometry import Geometry, Size
+from paddle_portrait.preprocess.geometry import Geometry, Operation, Size
 from paddle_portrait.preprocess.steps import Normalize, Step, channels_first
 
 VERSION = 1
@@ -54,6 +54,11 @@ class Preprocess:
                 raise UserError(
                     f"{type(step).__name__} cannot be used in evaluation, prediction or export. "
                     f"Allowed: {', '.join([*_STEPS, 'Normalize'])}."
+                )
+            if step.random:
+                raise UserError(
+                    f"{_step_name(step)} leaves something to chance (interp RANDOM, or several sizes); that is for "
+                    "training. Evaluation, prediction and export need one fixed way."
                 )
         self.steps: tuple[Step, ...] = tuple(geometric)
         self.colour = colour
@@ -107,7 +112,8 @@ class Preprocess:
         if image_rgb.dtype != np.uint8 or image_rgb.ndim != 3 or image_rgb.shape[2] != 3 or not image_rgb.size:
             raise ValueError(f"an image must be uint8 H×W×3 (RGB), got {image_rgb.dtype} {image_rgb.shape}")
         original: Size = (image_rgb.shape[0], image_rgb.shape[1])
-        image, operations = image_rgb, []
+        image = image_rgb
+        operations: list[Operation] = []
         for step in self.steps:
             operations.append(step.plan((image.shape[0], image.shape[1])))
             image = operations[-1].apply(image)

@@ -25,10 +25,17 @@ INTERPOLATIONS = {
 
 
 class Step(Protocol):
-    """A geometric step."""
+    """A geometric step.
+
+    Attributes:
+        random: whether chance has a say, so that the step is for training only.
+    """
+
+    @property
+    def random(self) -> bool: ...
 
     def plan(self, size_hw: Size, rng: np.random.Generator | None = None) -> Operation:
-        """Return what is to be done with an image of ``size_hw``; ``rng`` only where chance has a say."""
+        """Return what is to be done with an image of ``size_hw``; random steps need ``rng``."""
         ...
 
     def fixed_hw(self, before: Size | None) -> Size | None:
@@ -60,13 +67,14 @@ class Resize:
             raise UserError(f"Resize: size_divisor must be a whole number from 1 on, got {size_divisor!r}.")
         self.keep_ratio, self.size_divisor, self.interp = keep_ratio, size_divisor, interp
 
+    @property
+    def random(self) -> bool:
+        """Whether the interpolation is drawn for each image."""
+        return self.interp == "RANDOM"
+
     def plan(self, size_hw: Size, rng: np.random.Generator | None = None) -> Resized:
         """Return the scaling of an image of ``size_hw``."""
-        name = self.interp
-        if name == "RANDOM":
-            if rng is None:
-                raise UserError("Resize: interp RANDOM is for training; evaluation and deployment need a fixed one.")
-            name = str(rng.choice(list(INTERPOLATIONS)))
+        name = str((rng or _ANY_RNG).choice(list(INTERPOLATIONS))) if self.random else self.interp
         width, height = self.target_size
         if self.keep_ratio:
             long, short = max(self.target_size), min(self.target_size)
@@ -78,11 +86,13 @@ class Resize:
 
     def fixed_hw(self, before: Size | None) -> Size | None:
         """Return the target's height and width unless the ratio is kept."""
-        return None if self.keep_ratio and before is None else self.plan(before or (1, 1), _ANY_RNG).after
+        return None if self.keep_ratio and before is None else self.plan(before or (1, 1)).after
 
 
 class ResizeByLong:
     """Scale the long side to ``long_size`` pixels, the other in proportion."""
+
+    random = False
 
     def __init__(self, long_size: int) -> None:
         self.long_size = positive("ResizeByLong", "long_size", long_size)
@@ -112,11 +122,14 @@ class ResizeByShort:
         self.sizes = [positive("ResizeByShort", "short_size", size) for size in sizes]
         self.max_size = max_size
 
+    @property
+    def random(self) -> bool:
+        """Whether the size is drawn for each image."""
+        return len(self.sizes) > 1
+
     def plan(self, size_hw: Size, rng: np.random.Generator | None = None) -> Resized:
         """Return the scaling of an image of ``size_hw``."""
-        if len(self.sizes) > 1 and rng is None:
-            raise UserError("ResizeByShort: a list of sizes is for training; evaluation needs one short_size.")
-        short = self.sizes[0] if len(self.sizes) == 1 or rng is None else int(rng.choice(self.sizes))
+        short = int((rng or _ANY_RNG).choice(self.sizes)) if self.random else self.sizes[0]
         if short / min(size_hw) * max(size_hw) > self.max_size:
             short = max(1, int(self.max_size / max(size_hw) * min(size_hw)))
         return Resized(size_hw, _scaled(size_hw, short / min(size_hw)))
@@ -128,6 +141,8 @@ class ResizeByShort:
 
 class LimitLong:
     """Scale in proportion where the long side is over ``max_long`` or under ``min_long`` pixels."""
+
+    random = False
 
     def __init__(self, max_long: int | None = None, min_long: int | None = None) -> None:
         self.max_long = None if max_long is None else positive("LimitLong", "max_long", max_long)
@@ -154,6 +169,8 @@ class Padding:
         im_padding_value: value of the image's border, 0..255.
         label_padding_value: value of the label's border; 255 is ignored by losses and metrics.
     """
+
+    random = False
 
     def __init__(
         self, target_size: Sequence[int], im_padding_value: float = 127.5, label_padding_value: int = 255
@@ -182,6 +199,8 @@ class Padding:
 
 class PaddingByAspectRatio:
     """Add a border on the right or at the bottom so that width / height is ``aspect_ratio``."""
+
+    random = False
 
     def __init__(
         self, aspect_ratio: float = 1, im_padding_value: float = 127.5, label_padding_value: int = 255
@@ -260,4 +279,4 @@ def _scaled(size_hw: Size, scale: float) -> Size:
     return max(1, round(size_hw[0] * scale)), max(1, round(size_hw[1] * scale))
 
 
-_ANY_RNG = np.random.default_rng(0)  # for plans of which only the size counts
+_ANY_RNG = np.random.default_rng(0)  # where only the size of a plan is asked for

@@ -16,7 +16,7 @@ from paddle_portrait.data.batch import Batch, check_sizes, outline_band, stack_l
 from paddle_portrait.data.masks import MaskReader, choose_reader
 from paddle_portrait.data.sample import Sample
 from paddle_portrait.data.sampling import Part
-from paddle_portrait.data.transforms.base import Pipeline
+from paddle_portrait.data.transforms.pipeline import Pipeline
 from paddle_portrait.errors import UserError
 from paddle_portrait.preprocess.geometry import Geometry
 from paddle_portrait.preprocess.image_io import read_image

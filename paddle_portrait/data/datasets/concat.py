@@ -14,7 +14,7 @@ from paddle_portrait.data.datasets.base import EvalItem, PortraitDataset
 from paddle_portrait.data.datasets.foreign import as_dataset
 from paddle_portrait.data.sample import Sample
 from paddle_portrait.data.sampling import Part
-from paddle_portrait.data.transforms.base import Pipeline
+from paddle_portrait.data.transforms.pipeline import Pipeline
 from paddle_portrait.errors import UserError
 from paddle_portrait.registry import DATASETS
 

@@ -11,8 +11,9 @@ from paddle_portrait.data.batch import Batch
 from paddle_portrait.data.datasets.base import EvalItem, FileDataset, Files, PortraitDataset
 from paddle_portrait.data.sample import Sample
 from paddle_portrait.data.sampling import Part
-from paddle_portrait.data.transforms.base import Pipeline, Transform
+from paddle_portrait.data.transforms.base import Transform
 from paddle_portrait.data.transforms.foreign import global_randomness_from
+from paddle_portrait.data.transforms.pipeline import Pipeline
 from paddle_portrait.errors import UserError
 from paddle_portrait.preprocess.geometry import Geometry, Resized
 from paddle_portrait.preprocess.image_io import read_image

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from paddle_portrait.data.datasets.base import FileDataset, Files
-from paddle_portrait.data.transforms.base import Pipeline
+from paddle_portrait.data.transforms.pipeline import Pipeline
 from paddle_portrait.errors import UserError, describe_unknown
 from paddle_portrait.registry import DATASETS
 

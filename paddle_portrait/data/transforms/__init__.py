@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from paddle_portrait.data.transforms.base import Pipeline, Transform
+from paddle_portrait.data.transforms.base import Transform
 from paddle_portrait.data.transforms.photometric import RandomBlur, RandomDistort, RandomNoise
+from paddle_portrait.data.transforms.pipeline import Pipeline
 from paddle_portrait.data.transforms.shared import (
     LimitLong,
     Normalize,

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from paddle_portrait.data.sample import IGNORE, Sample
-from paddle_portrait.data.transforms.base import Transform, pad_label, resize_label, warp_label
+from paddle_portrait.data.transforms.base import Transform
+from paddle_portrait.data.transforms.labels import pad_label, resize_label, warp_label
 from paddle_portrait.errors import UserError
 from paddle_portrait.preprocess.geometry import Padded, Size, resize
 from paddle_portrait.preprocess.steps import size_pair

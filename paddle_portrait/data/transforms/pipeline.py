@@ -1,0 +1,71 @@
+"""A list of transforms, run sample by sample up to ``Normalize``, which is done on the whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from paddle_portrait.data.sample import Sample
+from paddle_portrait.data.transforms.base import Transform
+from paddle_portrait.data.transforms.foreign import PaddleSegTransform, as_transform
+from paddle_portrait.errors import UserError
+from paddle_portrait.preprocess.pipeline import Preprocess
+from paddle_portrait.preprocess.steps import Normalize
+
+
+class Pipeline:
+    """A list of transforms: per sample all but ``Normalize``, which is done on the whole batch.
+
+    Args:
+        transforms: ours, or the installed paddleseg's, which are wrapped.
+        channels: 3, or 1 to turn batches grey.
+    """
+
+    def __init__(self, transforms: Iterable[Any], channels: int = 3) -> None:
+        listed = list(transforms)
+        self.normalize: Normalize | None = None
+        if listed and isinstance(listed[-1], Normalize):
+            self.normalize = listed.pop()
+        if any(isinstance(item, Normalize) for item in listed):
+            raise UserError("transforms: Normalize must be the last of the list, and there only once.")
+        self.steps: list[Transform] = [as_transform(item) for item in listed]
+        self.channels = channels
+        self._to_tensor = Preprocess([self.normalize] if self.normalize else [], self.colour)
+        fixed = [step.random for step in self.steps]
+        self._prefix = fixed.index(True) if True in fixed else len(fixed)
+
+    @property
+    def colour(self) -> str:
+        """Colour order of the batches: rgb or gray."""
+        return "gray" if self.channels == 1 else "rgb"
+
+    def prepare(self, sample: Sample) -> Sample:
+        """Run the transforms at the head of the list that do not depend on chance."""
+        return self._run(self.steps[: self._prefix], sample, np.random.default_rng(0))
+
+    def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Run the rest of the list, from the first random transform on."""
+        return self._run(self.steps[self._prefix :], sample, rng)
+
+    def to_tensor(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Normalise uint8 H×W×3 images of one size into float32 N×C×H×W."""
+        return self._to_tensor.to_tensor(images)
+
+    def preprocess(self) -> Preprocess:
+        """Return the same road without labels, for evaluation.
+
+        Raises:
+            UserError: a transform is random or cannot be undone.
+        """
+        foreign = [type(step.transform).__name__ for step in self.steps if isinstance(step, PaddleSegTransform)]
+        if foreign:
+            raise UserError(f"{foreign[0]} of paddleseg cannot be undone, so it is for training only.")
+        return Preprocess([*self.steps, *([self.normalize] if self.normalize else [])], self.colour)
+
+    @staticmethod
+    def _run(steps: Sequence[Transform], sample: Sample, rng: np.random.Generator) -> Sample:
+        for step in steps:
+            sample = step(sample, rng)
+        return sample
