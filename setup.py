@@ -72,7 +72,6 @@ setup(
         "console_scripts": [f"paddle-portrait-{name}=paddle_portrait.cli.{name}:main" for name in COMMANDS],
     },
     classifiers=[
-        "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",

@@ -55,4 +55,5 @@ if ! .venv/bin/python -c 'import paddle, cv2' 2>.venv/import_error.txt; then
     fi
     exit 1
 fi
+rm -f .venv/import_error.txt
 touch .venv/.installed
