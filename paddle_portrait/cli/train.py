@@ -15,7 +15,6 @@ from paddle_portrait.errors import UserError
 if TYPE_CHECKING:
     from paddle_portrait.config import Config
 
-STOP_SIGNALS = ("SIGINT", "SIGTERM")
 INTERRUPTED = 130
 
 # Flag -> key of the config that it sets.
@@ -99,8 +98,9 @@ def _relaunch(processes: int, command: list[str], save_dir: Path) -> int:
 
 def _run(arguments: argparse.Namespace, config: Config, save_dir: Path) -> int:
     from paddle_portrait.engine import distributed
-    from paddle_portrait.engine.build import RunOptions, build_trainer
+    from paddle_portrait.engine.build import RunOptions
     from paddle_portrait.engine.environment import choose_device
+    from paddle_portrait.engine.stages import train
 
     choose_device(arguments.device)
     distributed.start()
@@ -116,9 +116,7 @@ def _run(arguments: argparse.Namespace, config: Config, save_dir: Path) -> int:
         resume=arguments.resume_model or config.get("train.resume_model"),
         profiler_options=arguments.profiler_options or config.get("train.profiler_options"),
     )
-    trainer = build_trainer(config, options)
-    trainer.run()
-    return INTERRUPTED if trainer.stop_reason in STOP_SIGNALS else 0
+    return INTERRUPTED if train(config, options).stopped_by_signal else 0
 
 
 if __name__ == "__main__":

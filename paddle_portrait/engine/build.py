@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from paddle_portrait.console import logger
 from paddle_portrait.data.checks import cheap_checks
 from paddle_portrait.data.loader import BatchLoader, EvalLoader
 from paddle_portrait.engine import distributed
-from paddle_portrait.engine.checkpoint import find_last_good, load_checkpoint
+from paddle_portrait.engine.checkpoint import find_last_good, load_checkpoint, load_weights
 from paddle_portrait.engine.environment import describe_environment, warn_of_differences
 from paddle_portrait.engine.evaluator import evaluate
 from paddle_portrait.engine.history import History
@@ -59,6 +60,9 @@ class RunOptions:
         use_ema: average the weights.
         resume: a checkpoint's folder, ``auto`` for the newest good one in ``save_dir``, or None.
         profiler_options: see :class:`ProfilerHook`; None does not profile.
+        freeze: patterns of names, such as ``backbone.*``, of parameters that are not trained.
+        length: ``{"iters": n}`` or ``{"epochs": n}`` in place of the config's.
+        weights: file or checkpoint to start from in place of the network's own start.
     """
 
     save_dir: Path
@@ -67,6 +71,9 @@ class RunOptions:
     use_ema: bool = False
     resume: str | None = None
     profiler_options: str | None = None
+    freeze: tuple[str, ...] = ()
+    length: Mapping[str, int] | None = None
+    weights: str | None = None
 
 
 def build_trainer(config: Config, options: RunOptions) -> Trainer:
@@ -75,9 +82,6 @@ def build_trainer(config: Config, options: RunOptions) -> Trainer:
     Raises:
         UserError: the config lacks something, the data are wrong, or the checkpoint does not fit.
     """
-    config.require("train")
-    if config.get("stages"):
-        raise UserError(f"{config.where('stages')}: 'stages' cannot be trained by this release. Give 'iters' instead.")
     seed = int(config.setting("seed", 0))
     paddle.seed(seed)
     np.random.seed(seed)
@@ -91,8 +95,11 @@ def build_trainer(config: Config, options: RunOptions) -> Trainer:
         rank=distributed.rank(),
         world_size=distributed.world_size(),
     )
-    total = _total_iterations(config, loader)
+    total = _total_iterations(options.length or config.to_dict(), loader)
     model = MODELS.build_node(config["model"])
+    if options.weights is not None:
+        load_weights(model, options.weights)
+    frozen = freeze_parameters(model, options.freeze)
     kernel_build = _accelerate(model, config.get("kernels", "auto"))
     schedule = build_schedule(config["lr_scheduler"], total)
     trainer = Trainer(
@@ -104,6 +111,7 @@ def build_trainer(config: Config, options: RunOptions) -> Trainer:
         total_iterations=total,
         seed=seed,
         precision=Precision(config.setting("precision", "fp32"), config.setting("amp_level", "O1")),
+        frozen_layers=frozen,
     )
     environment = describe_environment(kernel_build)
     trainer.hooks = _build_hooks(config, options, model, val_dataset, batch_size, environment)
@@ -130,10 +138,31 @@ def _batch_size_per_process(batch_size: int) -> int:
     return batch_size // processes
 
 
-def _total_iterations(config: Config, loader: BatchLoader) -> int:
-    if config.get("iters") is not None:
-        return int(config["iters"])
-    return int(config["epochs"]) * loader.iterations_per_epoch
+def _total_iterations(length: Mapping[str, Any], loader: BatchLoader) -> int:
+    if length.get("iters") is not None:
+        return int(length["iters"])
+    return int(length["epochs"]) * loader.iterations_per_epoch
+
+
+def freeze_parameters(model: nn.Layer, patterns: tuple[str, ...]) -> list[nn.Layer]:
+    """Stop the gradients of the parameters whose name matches one of ``patterns`` (``*`` as in file names).
+
+    Returns:
+        The norm layers whose parameters are all frozen: their statistics must not move either.
+
+    Raises:
+        UserError: a pattern matches nothing.
+    """
+    names = {name: parameter for name, parameter in model.named_parameters() if not parameter.stop_gradient}
+    for pattern in patterns:
+        matched = fnmatch.filter(names, pattern)
+        if not matched:
+            examples = ", ".join(list(names)[:3])
+            raise UserError(f"freeze: '{pattern}' matches no parameter of the network. Its first ones: {examples}.")
+        for name in matched:
+            names[name].stop_gradient = True
+    norms = [layer for layer in model.sublayers() if "norm" in type(layer).__name__.lower()]
+    return [layer for layer in norms if patterns and all(p.stop_gradient for p in layer.parameters())]
 
 
 def _build_datasets(config: Config, options: RunOptions, batch_size: int) -> tuple[Any, Any]:

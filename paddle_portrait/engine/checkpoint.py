@@ -151,7 +151,7 @@ def verify_checkpoint(directory: str | Path) -> None:
         if not path.is_file():
             raise CheckpointError(f"checkpoint '{directory}' lacks its file {name}.")
         if name not in files or _file_entry(path) != files[name]:
-            raise CheckpointError(f"{name} of checkpoint '{directory}' is damaged: its sha256 sum is not the manifest's.")
+            raise CheckpointError(f"{name} of checkpoint '{directory}' is damaged: its sha256 sum differs.")
 
 
 def load_checkpoint(directory: str | Path) -> Checkpoint:

@@ -32,7 +32,7 @@ def choose_device(name: str | None = None) -> str:
     try:
         return str(paddle.set_device(chosen))
     except ValueError as error:
-        raise UserError(f"--device {chosen}: {error}. Allowed: cpu, gpu, gpu:N, and what your Paddle supports.") from None
+        raise UserError(f"--device {chosen}: {error}. Allowed: cpu, gpu, gpu:N, what your Paddle supports.") from None
 
 
 def describe_environment(kernels: str) -> dict[str, Any]:
@@ -58,6 +58,6 @@ def warn_of_differences(saved: Mapping[str, Any], current: Mapping[str, Any]) ->
     for key, value in current.items():
         if key in saved and saved[key] != value:
             logger.warning(
-                "resume: %s was '%s' when the checkpoint was saved and is '%s' now; results may differ in the last bits",
+                "resume: %s was '%s' when the checkpoint was saved and is '%s' now; the last bits may differ",
                 key, saved[key], value,
             )  # fmt: skip

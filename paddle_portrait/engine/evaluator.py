@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +14,14 @@ import numpy as np
 from paddle_portrait.console import track
 from paddle_portrait.engine.inferring import PredictOptions, class_probabilities, person_of
 from paddle_portrait.errors import UserError
-from paddle_portrait.metrics import BoundaryMetrics, CheckerboardMetrics, MatteMetrics, RegionMetrics
+from paddle_portrait.metrics import BoundaryMetrics, CheckerboardMetrics, FlickerMetrics, MatteMetrics, RegionMetrics
 
 if TYPE_CHECKING:
     import paddle
 
     from paddle_portrait.data.batch import Batch
     from paddle_portrait.data.loader import LoadableDataset
+    from paddle_portrait.data.sample import Sample
     from paddle_portrait.preprocess.geometry import Geometry
 
 Row = dict[str, Any]
@@ -38,6 +40,9 @@ class Judged:
     classes: np.ndarray
     probability: np.ndarray
     network_probability: np.ndarray
+
+
+JudgedRow = tuple[Row, Judged, np.ndarray]
 
 
 @dataclass
@@ -96,6 +101,7 @@ def evaluate(
     progress: bool = True,
     rank: int = 0,
     world_size: int = 1,
+    sequence: bool = False,
 ) -> EvalReport:
     """Judge ``model`` on every labelled image of ``dataset``.
 
@@ -113,26 +119,36 @@ def evaluate(
         progress: show a progress bar.
         rank: this process's share of the images, of ``world_size``; join the shares by :meth:`EvalReport.merge`.
         world_size: number of processes that share the images.
+        sequence: also judge the flicker: neighbours of the list that lie in one folder are frames of one clip.
 
     Raises:
-        UserError: the set is empty, an image has no label, or a label has another size than its image.
+        UserError: the set is empty, an image has no label, a label has another size than its image, the
+            network's answer is not finite, or a sequence is to be shared by processes.
     """
     from paddle_portrait.data.loader import EvalLoader
 
     if len(dataset) == 0:
         raise UserError("there is nothing to evaluate: the data set's list is empty.")
+    if sequence and world_size > 1:
+        raise UserError("flicker compares neighbouring frames, so a sequence is judged in one process.")
     report = EvalReport()
+    flicker = FlickerMetrics() if sequence else None
     started = time.perf_counter()
     with EvalLoader(dataset, batch_size, num_workers, rank, world_size) as loader:
         rows = _rows(report, model, loader, predict_options or PredictOptions())
-        report.rows = list(track(rows, "evaluating", total=len(loader)) if progress else rows)
+        if flicker is not None:
+            rows = _with_flicker(rows, flicker, dataset)
+        shown = track(rows, "evaluating", total=len(loader)) if progress else rows
+        report.rows = [row for row, _, _ in shown]
+    if flicker is not None:
+        report.metrics["flicker"] = flicker
     report.seconds = time.perf_counter() - started
     return report
 
 
 def _rows(
     report: EvalReport, model: paddle.nn.Layer, loader: Iterable[Batch], options: PredictOptions
-) -> Iterator[Row]:
+) -> Iterator[JudgedRow]:
     """Judge image by image, adding to the metrics of ``report``."""
     for batch in loader:
         before = time.perf_counter()
@@ -143,11 +159,23 @@ def _rows(
         items = zip(batch.indices, batch.paths, batch.geometries or [], batch.labels, probabilities, strict=True)
         for index, path, geometry, label, answer in items:
             _check_label(path, geometry, label)
-            judged = judge(answer, geometry)
+            judged = judge(answer, geometry, path)
             row: Row = {"index": int(index), "path": str(path)}
             for metric in report.metrics.values():
                 row.update(metric.update(getattr(judged, metric.takes), label))
-            yield row
+            yield row, judged, label
+
+
+def _with_flicker(rows: Iterator[JudgedRow], flicker: FlickerMetrics, dataset: LoadableDataset) -> Iterator[JudgedRow]:
+    """Add to each row how its frame differs from the one before it in the same folder."""
+    clip = None
+    for row, judged, label in rows:
+        folder = Path(row["path"]).parent
+        if folder != clip:
+            flicker.start_clip()
+        clip = folder
+        row.update(flicker.update(dataset.load(row["index"]).image, judged.probability, label))
+        yield row, judged, label
 
 
 def default_metrics(num_classes: int) -> dict[str, Any]:
@@ -160,8 +188,14 @@ def default_metrics(num_classes: int) -> dict[str, Any]:
     }
 
 
-def judge(probabilities: np.ndarray, geometry: Geometry) -> Judged:
-    """Bring one image's class probabilities, float32 (classes, h, w), to the image's size and cut them."""
+def judge(probabilities: np.ndarray, geometry: Geometry, path: str = "the image") -> Judged:
+    """Bring one image's class probabilities, float32 (classes, h, w), to the image's size and cut them.
+
+    Raises:
+        UserError: a probability is not finite; ``path`` names the image.
+    """
+    if not np.isfinite(probabilities).all():
+        raise UserError(f"the network's answer for '{path}' is not finite: its weights are damaged or diverged.")
     network_probability = person_of(probabilities[None])[0]
     probability = geometry.restore(network_probability)
     if len(probabilities) == 2:
@@ -169,6 +203,18 @@ def judge(probabilities: np.ndarray, geometry: Geometry) -> Judged:
     else:
         classes = np.argmax([geometry.restore(one) for one in probabilities], axis=0)
     return Judged(classes, probability, network_probability)
+
+
+def judge_one(
+    model: paddle.nn.Layer, dataset: LoadableDataset, index: int, options: PredictOptions | None = None
+) -> tuple[Sample, Judged]:
+    """Return one sample of ``dataset`` as it is on the disk, and the network's answer to it."""
+    import paddle
+
+    sample, preprocess = dataset.load(index), dataset.pipeline.preprocess()
+    image, geometry = preprocess.fit(sample.image)
+    tensor = paddle.to_tensor(preprocess.to_tensor([image]))
+    return sample, judge(class_probabilities(model, tensor, options)[0], geometry, sample.path)
 
 
 def _check_label(path: str, geometry: Geometry, label: np.ndarray | None) -> None:

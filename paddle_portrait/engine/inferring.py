@@ -65,7 +65,11 @@ class PredictOptions:
 
     @classmethod
     def from_mapping(cls, options: Mapping[str, Any]) -> PredictOptions:
-        """Build from PaddleSeg's ``test_config`` or parsed flags; None means "not given"."""
+        """Build from PaddleSeg's ``test_config`` or parsed flags; None means "not given".
+
+        Raises:
+            UserError: an unknown key, or what the constructor refuses.
+        """
         unknown = sorted(set(options) - set(cls.__dataclass_fields__))
         if unknown:
             raise UserError(

@@ -26,6 +26,8 @@ from paddle_portrait.engine.precision import Precision
 from paddle_portrait.engine.schedules import Schedule
 from paddle_portrait.errors import UserError
 
+STOP_SIGNALS = ("SIGINT", "SIGTERM")
+
 ObjectiveFunction = Callable[[Callable[..., Any], Batch], tuple[paddle.Tensor, dict[str, paddle.Tensor]]]
 
 
@@ -72,6 +74,7 @@ class Trainer:
         hooks: called in order before the run, after each step and after the run.
         seed: seed of all randomness in the network.
         precision: mixed precision; default is plain float32.
+        frozen_layers: layers that stay in evaluation mode.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Trainer:
         hooks: Sequence[Hook] = (),
         seed: int = 0,
         precision: Precision | None = None,
+        frozen_layers: Sequence[nn.Layer] = (),
     ) -> None:
         self.model = model
         self.objective = objective
@@ -95,6 +99,7 @@ class Trainer:
         self.hooks = list(hooks)
         self.seed = seed
         self.precision = precision or Precision()
+        self.frozen_layers = list(frozen_layers)
         self.iteration = 0
         self.stop_reason: str | None = None
         self._network = paddle.DataParallel(model) if distributed.world_size() > 1 else model
@@ -118,6 +123,11 @@ class Trainer:
         """End the run after the current iteration."""
         self.stop_reason = self.stop_reason or reason
 
+    @property
+    def stopped_by_signal(self) -> bool:
+        """Whether Ctrl-C or SIGTERM ended the run."""
+        return self.stop_reason in STOP_SIGNALS
+
     def _should_stop(self) -> bool:
         if distributed.any_process(self.stop_reason is not None):
             self.stop("another process stopped")
@@ -131,7 +141,7 @@ class Trainer:
         seed_iteration(self.seed, self.iteration, distributed.rank())
         learning_rate = self.schedule.rate(self.iteration)
         self.optimizer.set_lr(learning_rate)
-        self.model.train()
+        self._enter_training_mode()
         with self.precision.context():
             loss, parts = self.objective(self._network, batch)
         value = float(loss.item())
@@ -148,6 +158,11 @@ class Trainer:
             reader_seconds=loaded - started,
             seconds=time.perf_counter() - started,
         )
+
+    def _enter_training_mode(self) -> None:
+        self.model.train()
+        for layer in self.frozen_layers:
+            layer.eval()
 
     def _describe_non_finite(self, batch: Batch, value: float, parts: dict[str, paddle.Tensor]) -> str:
         terms = ", ".join(f"{name} {float(part.item()):g}" for name, part in parts.items())
@@ -167,7 +182,7 @@ class Trainer:
             self.stop(signal.Signals(number).name)
             logger.info("%s: finishing the iteration and saving", signal.Signals(number).name)
 
-        previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        previous = {signal.Signals[name]: signal.signal(signal.Signals[name], on_signal) for name in STOP_SIGNALS}
         try:
             yield
         finally:
@@ -245,9 +260,7 @@ def optimizer_arrays(model: nn.Layer, optimizer: paddle.optimizer.Optimizer) -> 
     return arrays
 
 
-def restore_optimizer(
-    model: nn.Layer, optimizer: paddle.optimizer.Optimizer, arrays: dict[str, np.ndarray]
-) -> None:
+def restore_optimizer(model: nn.Layer, optimizer: paddle.optimizer.Optimizer, arrays: dict[str, np.ndarray]) -> None:
     """Put back what :func:`optimizer_arrays` gave."""
     names = {key: parameter.name for key, parameter in model.named_parameters()}
     state: dict[str, paddle.Tensor] = {}

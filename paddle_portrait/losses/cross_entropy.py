@@ -66,5 +66,3 @@ class CrossEntropyLoss(nn.Layer):
             values, positions = paddle.topk((values * weights).flatten(), kept)
             return values.sum() / paddle.clip(paddle.gather(weights.flatten(), positions).sum(), min=1e-12)
         return (values * weights).sum() / paddle.clip(weights.sum(), min=1e-12)
-
-

@@ -47,7 +47,8 @@ def _interpolation_matrix(source: int, target: int, align_corners: bool) -> np.n
     if align_corners:
         position = np.arange(target) * ((source - 1) / max(target - 1, 1))
     else:
-        position = np.maximum((np.arange(target) + 0.5) * (source / target) - 0.5, 0.0)
+        ratio = source / target if target > 1 else 0.0  # Paddle reads the first pixel for a target of one
+        position = np.maximum((np.arange(target) + 0.5) * ratio - 0.5, 0.0)
     lower = np.minimum(position.astype(np.int64), source - 1)
     upper = np.minimum(lower + 1, source - 1)
     fraction = position - lower

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paddle_portrait.console import logger
 from paddle_portrait.engine import distributed
@@ -26,12 +26,18 @@ class CheckpointHook(Hook):
         extra_state: JSON-able facts to store beside the state: environment, config.
     """
 
-    def __init__(self, save_dir: str | Path, interval: int, keep: int, extra_state: dict | None = None) -> None:
+    def __init__(
+        self, save_dir: str | Path, interval: int, keep: int, extra_state: dict[str, Any] | None = None
+    ) -> None:
         self.save_dir = Path(save_dir)
         self.interval = interval
         self.keep = keep
         self.extra_state = extra_state or {}
         self._saved_at = -1
+
+    def before_run(self, trainer: Trainer) -> None:
+        """Remember where a resumed run stands: that is saved already."""
+        self._saved_at = trainer.iteration
 
     def after_step(self, trainer: Trainer, step: Step) -> None:
         """Save when it is due."""
@@ -40,7 +46,7 @@ class CheckpointHook(Hook):
 
     def after_run(self, trainer: Trainer) -> None:
         """Save where the run was stopped."""
-        if self._saved_at != trainer.iteration and trainer.iteration > 0:
+        if self._saved_at != trainer.iteration:
             self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:

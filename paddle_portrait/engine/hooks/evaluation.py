@@ -57,6 +57,10 @@ class EvaluationHook(Hook):
         self.best_iteration = 0
         self._without_better = 0
 
+    def before_run(self, trainer: Trainer) -> None:
+        """Stop at once where the resumed run had been stopped early."""
+        self._stop_without_progress(trainer)
+
     def after_step(self, trainer: Trainer, step: Step) -> None:
         """Evaluate when it is due."""
         if step.iteration % self.interval and step.iteration != trainer.total_iterations:
@@ -73,6 +77,9 @@ class EvaluationHook(Hook):
             save_checkpoint(self.save_dir / BEST_NAME, trainer.checkpoint())
         if distributed.is_main():
             logger.info("[EVAL] the best mIoU is %.4f, of iteration %d", self.best_score, self.best_iteration)
+        self._stop_without_progress(trainer)
+
+    def _stop_without_progress(self, trainer: Trainer) -> None:
         if self.patience is not None and self._without_better >= self.patience:
             trainer.stop(f"early stop: {self._without_better} evaluations without a better mIoU")
 
