@@ -6,20 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from paddle_portrait.config import schema
-from paddle_portrait.config.fitting import (
-    Argument,
-    Signature,
-    describe,
-    fit,
-    items_that_misfit,
-    literal_choices,
-    signature_of,
-)
+from paddle_portrait.config.fitting import describe, fit, items_that_misfit, literal_choices, mentions
 from paddle_portrait.config.inheritance import merge
 from paddle_portrait.config.nodes import Findings, Node, Path, Source, show
 from paddle_portrait.config.rules import check_rules, find
-from paddle_portrait.errors import UnknownNameError, nearest_name
-from paddle_portrait.registry import CHILD_REGISTRIES, LOSSES, MODELS, TRANSFORMS, Registry
+from paddle_portrait.config.signatures import Argument, Signature, signature_of
+from paddle_portrait.errors import UnknownNameError, UserError, nearest_name
+from paddle_portrait.registry import CHILD_REGISTRIES, LOSSES, MODELS, OPTIMIZERS, SCHEDULES, TRANSFORMS, Registry
+
+# Registries whose own components cost nothing to construct and touch no file.
+_LIGHT = (TRANSFORMS, LOSSES, OPTIMIZERS, SCHEDULES)
 
 
 def check_tree(root: Node, findings: Findings) -> None:
@@ -75,7 +71,7 @@ def _check_section(node: Node, path: Path, section: type, findings: Findings) ->
     _check_arguments(node, path, signature_of(section), {}, findings, what=f"section '{path[0]}'")
     registry = {"loss": LOSSES, "export": TRANSFORMS}.get(str(path[0]))
     for key in ("types", "transforms"):
-        if registry is not None and key in node.entries and not _is_absent(node.entries[key]):
+        if registry is not None and key in node.entries and isinstance(node.entries[key].value, list):
             _check_children(node.entries[key], (*path, key), registry, findings, many=True)
 
 
@@ -99,7 +95,21 @@ def _check_component(
     except UnknownNameError as error:
         findings.add(kind.source, (*path, "type"), str(error).rstrip("."))
         return
+    known = len(findings.problems)
     _check_arguments(node, path, signature, reserved, findings, what=f"{registry.kind} '{kind.value}'")
+    if len(findings.problems) == known and not findings.is_partial:
+        _try_to_build(node, path, registry, reserved, findings)
+
+
+def _try_to_build(node: Node, path: Path, registry: Registry, reserved: Mapping[str, Any], findings: Findings) -> None:
+    """Construct a light component of this package, because only its constructor knows its ranges."""
+    arguments = {key: value for key, value in node.plain().items() if key not in reserved}
+    if registry not in _LIGHT or arguments["type"] not in registry.own_names():
+        return
+    try:
+        registry.build_node(arguments)
+    except (UserError, ValueError) as error:
+        findings.add(node.entries["type"].source, path, str(error).rstrip("."))
 
 
 def _check_untyped(node: Node, path: Path, findings: Findings) -> None:
@@ -136,9 +146,11 @@ def _check_arguments(
 
 
 def _holds_components(node: Node, argument: Argument) -> bool:
+    """Whether a value must be built from mappings with a type, so that anything else in it is a mistake."""
     if isinstance(node.value, dict) or any(isinstance(item.value, dict) for item in node.items):
         return True
-    return not _is_absent(node) and (argument.annotation is Any or fit(node, argument.annotation) is None)
+    is_empty = node.value is None or node.value == []
+    return not is_empty and not mentions(argument.annotation, str)
 
 
 def _check_children(node: Node, path: Path, registry: Registry, findings: Findings, many: bool) -> None:

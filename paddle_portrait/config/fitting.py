@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import collections.abc
-import inspect
 import os
 import types
 import typing
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
@@ -53,36 +51,6 @@ class Lengths:
         return f"of {' or '.join(map(str, self.allowed))} values"
 
 
-@dataclass(frozen=True)
-class Argument:
-    """One thing that a constructor takes."""
-
-    name: str
-    annotation: Any
-    required: bool
-
-
-@dataclass(frozen=True)
-class Signature:
-    """What a constructor takes by name, and whether ``**kwargs`` takes anything else."""
-
-    arguments: dict[str, Argument]
-    is_open: bool
-
-
-def signature_of(factory: Callable[..., Any]) -> Signature:
-    """Return the named arguments of a class or function; where one has no annotation, its default's kind serves."""
-    parameters = inspect.signature(factory).parameters.values()
-    function = factory.__init__ if inspect.isclass(factory) else inspect.unwrap(factory)  # type: ignore[misc]
-    names = getattr(function, "__globals__", {})
-    arguments = {
-        p.name: Argument(p.name, _annotation_of(p, names), p.default is p.empty)
-        for p in parameters
-        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    }
-    return Signature(arguments, any(p.kind is p.VAR_KEYWORD for p in parameters))
-
-
 def fit(node: Node, annotation: Any) -> Node | None:
     """Return ``node`` as ``annotation`` wants it, or None when it does not fit.
 
@@ -101,12 +69,18 @@ def describe(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return _describe_union(arguments)
     if origin is Literal:
-        return ", ".join(show(choice) for choice in arguments)
+        return _either([show(choice) for choice in arguments])
     if annotation in _SEQUENCES or origin in _SEQUENCES:
         return _describe_sequence(origin, arguments)
     if annotation in _MAPPINGS or origin in _MAPPINGS:
         return "a mapping"
-    words = {int: "a whole number", float: "a number", bool: "true, false", str: "a text", Path: "a path"}
+    words: dict[Any, str] = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true, false",
+        str: "a text",
+        Path: "a path",
+    }
     words |= {None: "null", type(None): "null", os.PathLike: "a path"}
     return words.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
@@ -120,34 +94,16 @@ def items_that_misfit(node: Node, annotation: Any) -> list[tuple[int, Any]]:
     return []
 
 
+def mentions(annotation: Any, kind: type) -> bool:
+    """Whether ``annotation`` names ``kind``, at any depth."""
+    return annotation is kind or any(mentions(part, kind) for part in typing.get_args(annotation))
+
+
 def literal_choices(annotation: Any) -> list[str]:
     """Return the texts among the literals that ``annotation`` lists, at any depth."""
     if typing.get_origin(annotation) is Literal:
         return [choice for choice in typing.get_args(annotation) if isinstance(choice, str)]
     return [text for part in typing.get_args(annotation) for text in literal_choices(part)]
-
-
-def _annotation_of(parameter: inspect.Parameter, names: dict[str, Any]) -> Any:
-    if parameter.annotation is parameter.empty:
-        return _kind_of_default(parameter.default)
-    holder = types.SimpleNamespace(__annotations__={"it": parameter.annotation})
-    try:
-        annotation = typing.get_type_hints(holder, globalns=names, include_extras=True)["it"]
-    except (NameError, TypeError, AttributeError):  # names imported for the type checker alone
-        return Any
-    return annotation | None if parameter.default is None and annotation is not Any else annotation
-
-
-def _kind_of_default(default: Any) -> Any:
-    if isinstance(default, bool):
-        return bool
-    if isinstance(default, (int, float)):
-        return float | list[float] | None
-    if isinstance(default, str):
-        return str | None
-    if isinstance(default, (list, tuple)) and all(isinstance(item, (int, float)) for item in default):
-        return float | list | None
-    return Any
 
 
 def _fit(node: Node, annotation: Any, lenient: bool) -> Node | None:
@@ -215,7 +171,11 @@ def _describe_union(parts: tuple[Any, ...]) -> str:
         is_list_of_another = typing.get_origin(part) in _SEQUENCES and len(inner) == 1 and inner[0] in parts
         texts.append("a list of such" if is_list_of_another else describe(part))
     texts = sorted(dict.fromkeys(texts), key=lambda text: (text == "null", text == "a list of such"))
-    return ", ".join(texts[:-1]) + f" or {texts[-1]}"
+    return _either(texts)
+
+
+def _either(texts: list[str]) -> str:
+    return ", ".join(texts[:-1]) + (" or " if texts[1:] else "") + texts[-1]
 
 
 def _describe_sequence(origin: Any, arguments: tuple[Any, ...]) -> str:

@@ -23,7 +23,7 @@ def apply_opts(root: Node, opts: Sequence[str], findings: Findings) -> None:
         if not equals or not key:
             findings.add(source, (), "takes KEY=VALUE, such as batch_size=16 or train_dataset.transforms.0.prob=0.3")
             continue
-        _set(root, key, lambda old, text=text: _typed(text, old), source, findings)  # type: ignore[misc]
+        _set(root, key, lambda old, text=text: _typed(text, old), source, findings)
 
 
 def apply_flags(root: Node, flags: Mapping[str, Any], findings: Findings) -> None:
@@ -31,7 +31,7 @@ def apply_flags(root: Node, flags: Mapping[str, Any], findings: Findings) -> Non
     for key, value in flags.items():
         if value is not None:
             source = Source(f"--{parse_path(key)[-1]}")
-            _set(root, key, lambda old, value=value: value, source, findings)  # type: ignore[misc]
+            _set(root, key, lambda old, value=value: value, source, findings)
 
 
 def _set(root: Node, key: str, value_for: Any, source: Source, findings: Findings) -> None:

@@ -57,13 +57,6 @@ def _check_loss(root: Node, findings: Findings) -> None:
     if types and coef and len(types) not in (1, len(coef)):
         text = f"types has {len(types)} losses, coef {len(coef)} weights; give one type for all, or one for each weight"
         findings.add(root.entries["loss"].entries["coef"].source, ("loss", "coef"), text)
-    mixes: list[tuple[Path, Node]] = [(("loss", "types", i), node) for i, node in enumerate(types)]
-    mixes += [(("objective", i), node) for i, node in enumerate(_items(root, ("objective",)))]
-    for path, node in mixes:
-        losses, weights = _items(node, ("losses",)), _items(node, ("coef",))
-        if losses and weights and len(losses) != len(weights):
-            text = f"{len(weights)} weights for {len(losses)} losses; give one for each"
-            findings.add(node.entries["coef"].source, (*path, "coef"), text)
 
 
 def _check_output_name(root: Node, path: Path, findings: Findings) -> None:

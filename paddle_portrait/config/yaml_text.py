@@ -62,13 +62,13 @@ def parse_yaml(text: str, source: Source, findings: Findings) -> Node | None:
         return None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        findings.add(Source(source.name, line), (), f"the character U+{ord(str(error.character)):04X} is not allowed")
+        findings.add(Source(source.name, line), (), f"the character U+{error.character:04X} is not allowed")
         return None
     except RecursionError:
         findings.add(source, (), "the values are nested too deeply")
         return None
     if not isinstance(root, yaml.MappingNode):
-        found = "nothing" if root is None else f"a {root.id}"
+        found = {yaml.SequenceNode: "a list", yaml.ScalarNode: "a single value"}.get(type(root), "nothing")
         findings.add(source, (), f"a config is a mapping such as 'batch_size: 8'; this file holds {found}")
         return None
     return _Converter(source.name, findings).convert(root, (), Source(source.name, root.start_mark.line + 1))
@@ -136,6 +136,7 @@ class _Converter:
         if isinstance(node, yaml.MappingNode):
             return Node(self._mapping(node, path), source)
         if isinstance(node, yaml.SequenceNode):
+            self._refuse_tag(node, path, "seq")
             children = enumerate(node.value)
             return Node([self.convert(child, (*path, i), self._source(child)) for i, child in children], source)
         return Node(self._scalar(node, path), source)
