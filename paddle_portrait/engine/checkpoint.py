@@ -167,12 +167,19 @@ def load_checkpoint(directory: str | Path) -> Checkpoint:
         good = find_last_good(directory.parent)
         offer = f" The last good checkpoint there is '{good}'." if good else ""
         raise CheckpointError(f"{error}{offer}") from None
-    with np.load(directory / ARRAYS_FILE, allow_pickle=False) as arrays:
-        return Checkpoint(
-            weights=read_weights(directory / WEIGHTS_FILE),
-            arrays={name: arrays[name] for name in arrays.files},
-            state=json.loads((directory / STATE_FILE).read_text(encoding="utf-8")),
-        )
+    return Checkpoint(
+        weights=read_weights(directory / WEIGHTS_FILE),
+        arrays=_read_arrays(directory / ARRAYS_FILE),
+        state=json.loads((directory / STATE_FILE).read_text(encoding="utf-8")),
+    )
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except ValueError as error:  # an object array: only unpickling could read it
+        raise CheckpointError(f"refused '{path}': it holds more than plain arrays ({error}).") from None
 
 
 def find_last_good(save_dir: str | Path) -> Path | None:
