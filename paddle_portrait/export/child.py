@@ -19,6 +19,8 @@ _TELLING = re.compile(r"error|unimplemented|not support|unsupported|invalid|must
 def run_converter(target: str, module: str, arguments: Sequence[str], result: Path) -> None:
     """Run ``python -m module arguments`` and make sure that it wrote ``result``.
 
+    It runs in the folder of ``result``: converters leave temporary files where they are started.
+
     Raises:
         ExportError: it failed, aborted, took too long or wrote nothing; with the line that says why.
     """
@@ -28,6 +30,7 @@ def run_converter(target: str, module: str, arguments: Sequence[str], result: Pa
     try:
         done = subprocess.run(
             command,
+            cwd=result.parent,
             env={**os.environ, "PYTHONPATH": search_path},
             capture_output=True,
             encoding="utf-8",

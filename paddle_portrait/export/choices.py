@@ -53,21 +53,17 @@ def settle_output_op(
     return "sigmoid" if person_only else chosen
 
 
-def settle_input_shape(
-    asked: Sequence[int] | None, configured: Sequence[int] | None, fixed_hw: tuple[int, int] | None, channels: int
-) -> Shape:
+def settle_input_shape(given: Sequence[int] | None, fixed_hw: tuple[int, int] | None, channels: int) -> Shape:
     """Return the graph's input shape N, C, H, W; -1 where any size goes.
 
     Args:
-        asked: ``H W`` or ``N C H W`` of the command line.
-        configured: ``export.input_shape`` of the config, the same forms.
+        given: ``H W`` or ``N C H W``, with -1 for any; None: as ``fixed_hw`` says.
         fixed_hw: the size to which the config's transforms bring every image, if there is one.
         channels: input channels of the network.
 
     Raises:
         UserError: not 2 or 4 numbers, a number that is no size, or another number of channels.
     """
-    given = asked if asked is not None else configured
     if given is None:
         return (1, channels, *fixed_hw) if fixed_hw else (-1, channels, -1, -1)
     values = [-1 if value is None else value for value in given]

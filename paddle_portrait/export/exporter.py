@@ -15,7 +15,7 @@ from paddle_portrait.export.job import ExportJob
 from paddle_portrait.export.parity import TargetParity, make_trials, measure, require_passed, write_parity
 from paddle_portrait.export.publish import publish, staging
 from paddle_portrait.export.targets import PADDLE_FORMATS, check_formats
-from paddle_portrait.export.transforms import config_transforms, fit_transforms
+from paddle_portrait.export.transforms import fit_transforms
 from paddle_portrait.inference.deploy_file import DeployFile
 from paddle_portrait.inference.outputs import OUTPUT_OPS
 from paddle_portrait.preprocess import Preprocess
@@ -77,10 +77,10 @@ def export_model(
     check_formats(formats)
     if output_op not in OUTPUT_OPS:
         raise ExportError(describe_unknown("output_op", output_op, OUTPUT_OPS))
-    transforms = list(source) if isinstance(source, Sequence) else config_transforms(source)
+    transforms = list(source) if isinstance(source, Sequence) else source.inference_transforms()
     preprocess = Preprocess.from_transforms(transforms)
     channels = channels or preprocess.channels
-    shape = settle_input_shape(input_shape, None, preprocess.input_size_hw, channels)
+    shape = settle_input_shape(input_shape, preprocess.input_size_hw, channels)
     transforms = fit_transforms(transforms, shape)
     deploy = DeployFile(
         preprocess=Preprocess.from_transforms(transforms),

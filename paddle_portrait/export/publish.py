@@ -23,7 +23,7 @@ def staging(save_dir: Path) -> Iterator[Path]:
     """
     if save_dir.exists() and not save_dir.is_dir():
         raise ExportError(f"--save_dir '{save_dir}' is a file; name a directory.")
-    directory = save_dir.parent / f".{save_dir.name}.export-{os.getpid()}"
+    directory = save_dir.resolve().parent / f".{save_dir.name}.export-{os.getpid()}"
     try:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)

@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from paddle_portrait.console import logger
 from paddle_portrait.errors import UserError
 from paddle_portrait.export.choices import Shape
 from paddle_portrait.preprocess import Preprocess
-
-if TYPE_CHECKING:
-    from paddle_portrait.config import Config
-
-
-def config_transforms(config: Config) -> list[dict[str, Any]]:
-    """Return the transforms with which a trained network is used: those of its validation data.
-
-    Raises:
-        UserError: the config has none.
-    """
-    transforms = (config.get("val_dataset") or {}).get("transforms")
-    if not isinstance(transforms, list):
-        raise UserError(
-            f"{config.path}: no val_dataset.transforms, which say how images are prepared for the network. "
-            "Add them, at least: [{type: Resize, target_size: [W, H]}, {type: Normalize}]"
-        )
-    return transforms
 
 
 def fit_transforms(transforms: Sequence[Mapping[str, Any]], shape: Shape) -> list[dict[str, Any]]:

@@ -1,0 +1,85 @@
+"""The trained network that a config and a weight file describe, as judged before it is exported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paddle_portrait.errors import UserError
+from paddle_portrait.preprocess import Preprocess
+
+if TYPE_CHECKING:
+    from paddle import nn
+
+    from paddle_portrait.config import Config
+    from paddle_portrait.engine.inferring import PredictOptions
+
+
+def load_trained(config: Config, model_path: str | None) -> nn.Layer:
+    """Build the config's network with the weights of a checkpoint, all of them.
+
+    Args:
+        config: names the network; its ``pretrained`` weights are not looked for, the checkpoint replaces them.
+        model_path: a ``.pdparams`` file or a checkpoint directory.
+
+    Raises:
+        UserError: no path, or the file lacks a value of the network or holds one of another shape.
+    """
+    from paddle_portrait.models import load_weights
+    from paddle_portrait.registry import MODELS
+
+    if not model_path:
+        raise UserError(
+            "no --model_path: without trained weights the network would answer at random. "
+            "Give a checkpoint, such as --model_path output/best_model/model.pdparams"
+        )
+    network = MODELS.build_node(_without_pretrained(config["model"]))
+    report = load_weights(network, model_path)
+    lacking = [*report.missing, *report.mismatched]
+    if lacking:
+        raise UserError(
+            f"weights '{model_path}' are not those of the network of {config.path}: {len(lacking)} of its values "
+            f"are missing or of another shape ({', '.join(lacking[:3])}{', …' if len(lacking) > 3 else ''}). "
+            "Give the config that the weights were trained with."
+        )
+    network.eval()
+    return network
+
+
+def input_channels(config: Config, preprocess: Preprocess) -> int:
+    """Return the input channels of the config's network: ``in_channels`` of it or its backbone, else the images'."""
+    for key in ("model.in_channels", "model.backbone.in_channels"):
+        if (channels := config.get(key)) is not None:
+            return int(channels)
+    return preprocess.channels
+
+
+class TrainedPredictor:
+    """A trained network behind the same call as :class:`paddle_portrait.inference.Predictor`.
+
+    Args:
+        network: what :func:`load_trained` gave.
+        preprocess: from image to tensor.
+        options: flips, scales, sliding windows; None for none of them.
+    """
+
+    def __init__(self, network: nn.Layer, preprocess: Preprocess, options: PredictOptions | None = None) -> None:
+        self._network = network
+        self._preprocess = preprocess
+        self._options = options
+
+    def __call__(self, image_rgb: np.ndarray) -> np.ndarray:
+        """Return the person probability, float32 H×W in [0, 1], of a uint8 H×W×3 image."""
+        import paddle
+
+        from paddle_portrait.engine.inferring import person_probability
+
+        tensor, geometry = self._preprocess(image_rgb)
+        return geometry.restore(person_probability(self._network, paddle.to_tensor(tensor), self._options)[0])
+
+
+def _without_pretrained(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without_pretrained(value) for key, value in node.items() if key != "pretrained"}
+    return node

@@ -1,0 +1,10 @@
+"""Segment photos with a checkpoint or an exported model: see `python tools/predict.py --help`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from paddle_portrait.cli.predict import main
+
+if __name__ == "__main__":
+    sys.exit(main())
