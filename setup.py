@@ -51,6 +51,7 @@ EXTRAS = {
     ],
 }
 
+DATA_SUFFIXES = ("cc", "h", "json", "html", "j2", "css", "js", "yml", "txt")
 COMMANDS = ("train", "val", "predict", "export")
 
 setup(
@@ -62,10 +63,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["paddle_portrait", "paddle_portrait.*"]),
-    package_data={
-        "paddle_portrait": ["py.typed"],
-        "": ["*.json", "*.html", "*.j2", "*.css", "*.cc", "*.h", "*.yml"],
-    },
+    package_data={"paddle_portrait": ["py.typed", *(f"**/*.{suffix}" for suffix in DATA_SUFFIXES)]},
     install_requires=read_requirements(),
     extras_require=EXTRAS,
     entry_points={

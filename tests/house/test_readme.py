@@ -33,7 +33,9 @@ def test_both_readmes_have_the_same_code_blocks() -> None:
     assert english == chinese
 
 
-@pytest.mark.parametrize(("page", "command"), [(page.name, command) for page in PAGES for command in commands(page)])
+@pytest.mark.parametrize(
+    ("page", "command"), [(page.relative_to(ROOT).as_posix(), command) for page in PAGES for command in commands(page)]
+)
 def test_documented_commands_use_flags_that_exist(page: str, command: str) -> None:
     words = shlex.split(command, comments=True)
     place = next(index for index, word in enumerate(words) if re.fullmatch(r"tools/\w+\.py", word))
@@ -47,7 +49,7 @@ def test_documented_commands_use_flags_that_exist(page: str, command: str) -> No
         assert (ROOT / config).is_file(), f"{page} names {config}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_relative_links_and_pictures_exist(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     missing = [target for target in targets if not (page.parent / target).exists()]
