@@ -35,8 +35,24 @@ def results(layer: nn.Layer, call: Callable[[Any], Any], x: np.ndarray, seed: in
     return {name: value.astype(np.float64) for name, value in found.items()}
 
 
-def compare(layer: nn.Layer, x: np.ndarray, relu: bool = False, frozen: bool = False) -> None:
-    """Assert that the kernel's L2 error is at most twice the stock kernel's, and that the kernel really ran."""
+def compare(
+    build: Callable[[], nn.Layer], shape: tuple[int, ...], scale: float = 1.0, shift: float = 0.0, **how: Any
+) -> None:
+    """Assert that the kernel's L2 error is at most twice the stock kernel's.
+
+    Results of a few values are drawn several times: two roundings of six numbers differ by chance alone.
+    """
+    squares: dict[str, np.ndarray] = {}
+    for draw in range(8 if np.prod(shape) < 2000 else 1):
+        paddle.seed(draw)
+        for name, errors in squared_errors(build(), shift + scale * noise(*shape, seed=draw), **how).items():
+            squares[name] = squares.get(name, 0) + errors
+    for name, (kernel, stock, truth) in squares.items():
+        assert np.sqrt(kernel) <= 2 * np.sqrt(stock) + ROUNDING * np.sqrt(truth), name
+
+
+def squared_errors(layer: nn.Layer, x: np.ndarray, relu: bool = False, frozen: bool = False) -> Arrays:
+    """Return for each result the squared L2 of the kernel's error, of the stock kernel's, and of the truth."""
 
     def stock_call(t: paddle.Tensor) -> paddle.Tensor:
         return F.relu(layer(t)) if relu else layer(t)
@@ -46,9 +62,10 @@ def compare(layer: nn.Layer, x: np.ndarray, relu: bool = False, frozen: bool = F
     layer.to(dtype="float64")
     exact = results(layer, stock_call, x.astype(np.float64), frozen=frozen)
     assert kernel.keys() == exact.keys()
-    for name, truth in exact.items():
-        bound = 2 * np.linalg.norm(stock[name] - truth) + ROUNDING * np.linalg.norm(truth)
-        assert np.linalg.norm(kernel[name] - truth) <= bound, name
+    return {
+        name: np.array([((kernel[name] - truth) ** 2).sum(), ((stock[name] - truth) ** 2).sum(), (truth**2).sum()])
+        for name, truth in exact.items()
+    }
 
 
 def through_kernel(layer: nn.Layer, x: paddle.Tensor, relu: bool) -> paddle.Tensor:
@@ -79,32 +96,44 @@ def noise(*shape: int, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 5), (12, 12), (33, 17), (2, 40), (48, 31)])
 def test_depthwise(height: int, width: int, dilation: int, stride: int, kernel_size: int) -> None:
     padding = kernel_size // 2 * dilation
-    layer = nn.Conv2D(5, 5, kernel_size, stride, padding, dilation=dilation, groups=5, bias_attr=False)
-    compare(layer, noise(3, 5, height, width))
+    compare(
+        lambda: nn.Conv2D(5, 5, kernel_size, stride, padding, dilation=dilation, groups=5, bias_attr=False),
+        (3, 5, height, width),
+    )
 
 
 @pytest.mark.parametrize("padding", [0, 1, 2, [0, 1], [0, 1, 2, 0], [[0, 0], [0, 0], [0, 1], [0, 1]]])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_depthwise_with_uneven_padding(padding: Any, stride: int) -> None:
-    compare(nn.Conv2D(4, 4, 3, stride, padding, groups=4, bias_attr=False), noise(2, 4, 11, 14))
+    compare(lambda: nn.Conv2D(4, 4, 3, stride, padding, groups=4, bias_attr=False), (2, 4, 11, 14))
 
 
 def test_depthwise_with_bias() -> None:
-    compare(nn.Conv2D(4, 4, 3, 1, 1, groups=4), noise(2, 4, 11, 14))
+    compare(lambda: nn.Conv2D(4, 4, 3, 1, 1, groups=4), (2, 4, 11, 14))
 
 
 @pytest.mark.parametrize(("into", "out"), [(1, 1), (3, 7), (18, 36), (64, 2), (82, 64), (144, 17)])
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 5), (12, 12), (33, 17), (96, 96)])
 def test_pointwise(height: int, width: int, into: int, out: int) -> None:
-    compare(nn.Conv2D(into, out, 1, bias_attr=False), noise(2, into, height, width))
+    compare(lambda: nn.Conv2D(into, out, 1, bias_attr=False), (3, into, height, width))
 
 
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize(("channels", "size"), [(1, 3), (3, 3), (4, 5)])
 @pytest.mark.parametrize(("height", "width"), [(5, 6), (33, 47)])
 def test_stem(height: int, width: int, channels: int, size: int, stride: int) -> None:
-    layer = nn.Conv2D(channels, 9, size, stride, size // 2, bias_attr=False)
-    compare(layer, noise(2, channels, height, width), frozen=True)
+    compare(
+        lambda: nn.Conv2D(channels, 9, size, stride, size // 2, bias_attr=False),
+        (2, channels, height, width),
+        frozen=True,
+    )
+
+
+def uneven_batch_norm() -> nn.BatchNorm2D:
+    layer = nn.BatchNorm2D(6)
+    layer.weight.set_value(1 + 0.5 * noise(6, seed=1))
+    layer.bias.set_value(noise(6, seed=2))
+    return layer
 
 
 @pytest.mark.parametrize("relu", [False, True])
@@ -113,10 +142,7 @@ def test_stem(height: int, width: int, channels: int, size: int, stride: int) ->
     ("mean", "spread"), [(0.0, 1.0), (3.0, 1.0), (1.0, 3e-3), (-2.0, 1e-3), (0.0, 1e-4), (0.0, 0.0), (100.0, 1.0)]
 )
 def test_batch_norm(mean: float, spread: float, height: int, width: int, relu: bool) -> None:
-    layer = nn.BatchNorm2D(6)
-    layer.weight.set_value(1 + 0.5 * noise(6, seed=1))
-    layer.bias.set_value(noise(6, seed=2))
-    compare(layer, mean + spread * noise(4, 6, height, width), relu=relu)
+    compare(uneven_batch_norm, (4, 6, height, width), spread, mean, relu=relu)
 
 
 @pytest.mark.parametrize("momentum", [0.9, 0.1, 0.99])

@@ -61,13 +61,7 @@ class PaddedInput {
     long last = (window_.width - 1 - offset) / stride + 1;
     if (window_.width - 1 < offset) last = 0;
     if (last > pitch_) last = pitch_;
-    if (last <= first) return;
-    const float* from = source + first * stride + offset;
-    if (stride == 1) {
-      std::memcpy(target + first, from, sizeof(float) * (last - first));
-    } else {
-      for (long v = 0; v < last - first; ++v) target[first + v] = from[v * 2];
-    }
+    take_every(stride, source + first * stride + offset, last - first, target + first);
   }
 
   Window window_;

@@ -18,7 +18,7 @@ constexpr int kTileRows = 4;  // 4 x 3 sums, 3 columns and 1 weight: all of 16 r
 #endif
 constexpr int kTileVectors = 3;
 constexpr int kTileColumns = kTileVectors * kLanes;
-constexpr long kPanelColumns = 4 * kTileColumns;
+constexpr long kPanelColumns = 8 * kTileColumns;
 constexpr long kPanelPitch = kPanelColumns + kLanes;  // an odd number of cache lines: rows spread over all sets
 
 // The left matrix of a product, cut into blocks of at most kTileRows rows, each stored column by column.
@@ -91,25 +91,41 @@ void multiply_rows(int rows, const float* left, int terms, const float* panel, f
     multiply_rows<kRows - 1>(rows, left, terms, panel, out, out_pitch, count);
 }
 
+// out = left * panel over the panel's first `count` columns; out has `out_pitch` columns a row.
+inline void multiply_panel(const PackedLeft& left, const float* panel, float* out, long out_pitch, long count) {
+  for (long column = 0; column < count; column += kTileColumns)
+    for (int block = 0; block < left.blocks(); ++block) {
+      const int row = left.first_row(block), rows = left.first_row(block + 1) - row;
+      multiply_rows(rows, left.block(block), left.terms(), panel + column, out + row * out_pitch + column, out_pitch,
+                    static_cast<int>(count - column));
+    }
+}
+
+// Copies columns of a batch x rows x size matrix into a panel.
+struct ColumnsOf {
+  const float* data;
+  int rows;
+  long size;
+
+  void operator()(long n, long begin, long count, float* panel, long pitch) const {
+    const float* from = data + n * rows * size + begin;
+    for (int row = 0; row < rows; ++row) std::memcpy(panel + row * pitch, from + row * size, sizeof(float) * count);
+  }
+};
+
 // y[n] = left * patches[n] for every n; y is batch x rows x size.
 template <class Fill>
 void multiply_patches(const PackedLeft& left, const Fill& fill, float* y, int batch, long size) {
   const long panels = (size + kPanelColumns - 1) / kPanelColumns;
 #pragma omp parallel
   {
-    std::vector<float> panel(left.terms() * kPanelPitch, 0.f);
+    Scratch panel(left.terms() * kPanelPitch);
 #pragma omp for schedule(static)
     for (long task = 0; task < batch * panels; ++task) {
       const long n = task / panels, begin = task % panels * kPanelColumns;
       const long count = size - begin < kPanelColumns ? size - begin : kPanelColumns;
       fill(n, begin, count, panel.data(), kPanelPitch);
-      float* out = y + n * left.rows() * size + begin;
-      for (long column = 0; column < count; column += kTileColumns)
-        for (int block = 0; block < left.blocks(); ++block) {
-          const int row = left.first_row(block), rows = left.first_row(block + 1) - row;
-          multiply_rows(rows, left.block(block), left.terms(), panel.data() + column, out + row * size + column, size,
-                        static_cast<int>(count - column));
-        }
+      multiply_panel(left, panel.data(), y + n * left.rows() * size + begin, size, count);
     }
   }
 }
@@ -135,42 +151,56 @@ inline void dot_tile(const float* first, const float* second, long pitch, long c
     store(sums + group * kLanes, load(sums + group * kLanes) + sum_each(sum + group * kLanes));
 }
 
-// grad_weight (rows x terms) = sum over n and columns of grad_y[n] (rows x size) * patches[n] (terms x size)^T.
+// sums[tile of rows][tile of terms][4][4] += gradients * patches^T over `count` columns (whole vectors).
+inline void dot_panels(const float* gradients, const float* patches, long row_tiles, long term_tiles, long count,
+                       float* sums) {
+  for (long a = 0; a < row_tiles; ++a)
+    for (long b = 0; b < term_tiles; ++b, sums += kDotTile * kDotTile)
+      dot_tile(gradients + a * kDotTile * kPanelPitch, patches + b * kDotTile * kPanelPitch, kPanelPitch, count, sums);
+}
+
+// Columns whose products are summed by one thread. A constant: the sums' order must not hang on the threads.
+constexpr long kColumnsPerTask = 8 * kPanelColumns;
+
+// The backward pass, each panel of gradients read once for both results:
+//   grad_weight (rows x terms) = sum over n and columns of grad_y[n] (rows x size) * patches[n] (terms x size)^T
+//   grad_x[n] (terms x size) = transposed * grad_y[n], when `transposed` is not null
 // Rows and terms are rounded up to whole tiles; what the extra ones hold is never read back.
 template <class Fill>
-void weight_gradient_of_patches(const float* grad_y, const Fill& fill, float* grad_weight, int batch, int rows,
-                                int terms, long size) {
+void backward_of_patches(const float* grad_y, const Fill& fill, const PackedLeft* transposed, float* grad_x,
+                         float* grad_weight, int batch, int rows, int terms, long size) {
   const long row_tiles = (rows + kDotTile - 1) / kDotTile, term_tiles = (terms + kDotTile - 1) / kDotTile;
-  const long sums_of_image = row_tiles * term_tiles * kDotTile * kDotTile;
-  std::vector<float> partial(batch * sums_of_image, 0.f);
+  const long sums_per_task = row_tiles * term_tiles * kDotTile * kDotTile;
+  const long tasks_per_image = (size + kColumnsPerTask - 1) / kColumnsPerTask, tasks = batch * tasks_per_image;
+  const ColumnsOf fill_gradients{grad_y, rows, size};
+  Scratch partial(tasks * sums_per_task);
 #pragma omp parallel
   {
-    std::vector<float> gradients(row_tiles * kDotTile * kPanelPitch, 0.f);
-    std::vector<float> patches(term_tiles * kDotTile * kPanelPitch, 0.f);
+    Scratch gradients(row_tiles * kDotTile * kPanelPitch);
+    Scratch patches(term_tiles * kDotTile * kPanelPitch);
 #pragma omp for schedule(static)
-    for (int n = 0; n < batch; ++n)
-      for (long begin = 0; begin < size; begin += kPanelColumns) {
-        const long count = size - begin < kPanelColumns ? size - begin : kPanelColumns;
+    for (long task = 0; task < tasks; ++task) {
+      const long n = task / tasks_per_image, first = task % tasks_per_image * kColumnsPerTask;
+      const long last = first + kColumnsPerTask < size ? first + kColumnsPerTask : size;
+      for (long begin = first; begin < last; begin += kPanelColumns) {
+        const long count = last - begin < kPanelColumns ? last - begin : kPanelColumns;
         const long whole = round_up(count, kLanes);
+        fill_gradients(n, begin, count, gradients.data(), kPanelPitch);
+        for (int row = 0; row < rows; ++row)  // whatever the patches hold there adds nothing
+          for (long j = count; j < whole; ++j) gradients[row * kPanelPitch + j] = 0.f;
+        if (transposed) multiply_panel(*transposed, gradients.data(), grad_x + n * terms * size + begin, size, count);
         fill(n, begin, count, patches.data(), kPanelPitch);
-        for (int row = 0; row < rows; ++row) {
-          float* to = gradients.data() + row * kPanelPitch;
-          std::memcpy(to, grad_y + (static_cast<long>(n) * rows + row) * size + begin, sizeof(float) * count);
-          for (long j = count; j < whole; ++j) to[j] = 0.f;  // whatever the patches hold there adds nothing
-        }
-        float* sums = partial.data() + n * sums_of_image;
-        for (long a = 0; a < row_tiles; ++a)
-          for (long b = 0; b < term_tiles; ++b, sums += kDotTile * kDotTile)
-            dot_tile(gradients.data() + a * kDotTile * kPanelPitch, patches.data() + b * kDotTile * kPanelPitch,
-                     kPanelPitch, whole, sums);
+        dot_panels(gradients.data(), patches.data(), row_tiles, term_tiles, whole,
+                   partial.data() + task * sums_per_task);
       }
+    }
   }
   for (int row = 0; row < rows; ++row)
     for (int term = 0; term < terms; ++term) {
       const long tile = row / kDotTile * term_tiles + term / kDotTile;
       const long at = (tile * kDotTile + row % kDotTile) * kDotTile + term % kDotTile;
       double sum = 0;
-      for (int n = 0; n < batch; ++n) sum += partial[n * sums_of_image + at];
+      for (long task = 0; task < tasks; ++task) sum += partial[task * sums_per_task + at];
       grad_weight[static_cast<long>(row) * terms + term] = static_cast<float>(sum);
     }
 }

@@ -36,11 +36,16 @@ struct WindowsOf {
     }
   }
 
+  // to[j] = row[x + j * stride], and zero where that is outside the row.
   void fill_span(const float* row, long x, long span, float* to) const {
-    long j = 0;
-    for (; j < span && x < 0; ++j, x += window.stride) to[j] = 0.f;
-    for (; j < span && x < window.width; ++j, x += window.stride) to[j] = row[x];
-    for (; j < span; ++j) to[j] = 0.f;
+    const int stride = window.stride;
+    long first = x >= 0 ? 0 : (-x + stride - 1) / stride;
+    long last = x < window.width ? (window.width - 1 - x) / stride + 1 : 0;
+    if (last > span) last = span;
+    if (first > last) first = last;
+    for (long j = 0; j < first; ++j) to[j] = 0.f;
+    take_every(stride, row + x + first * stride, last - first, to + first);
+    for (long j = last; j < span; ++j) to[j] = 0.f;
   }
 };
 
@@ -56,8 +61,8 @@ void stem_forward(const float* x, const float* weight, float* y, int batch, int 
 void stem_backward(const float* x, const float* grad_y, float* grad_weight, int batch, int in_channels,
                    int out_channels, const Window& window) {
   const int terms = in_channels * window.kernel_height * window.kernel_width;
-  weight_gradient_of_patches(grad_y, WindowsOf{x, in_channels, window}, grad_weight, batch, out_channels, terms,
-                             window.out_size());
+  backward_of_patches(grad_y, WindowsOf{x, in_channels, window}, nullptr, nullptr, grad_weight, batch, out_channels,
+                      terms, window.out_size());
 }
 
 }  // namespace portrait

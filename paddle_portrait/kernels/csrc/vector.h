@@ -1,7 +1,9 @@
 // The machine's float vector, as a GCC/Clang vector type: plain +, * and loads, no intrinsics.
 #pragma once
 
+#include <cstdlib>
 #include <cstring>
+#include <new>
 
 namespace portrait {
 
@@ -71,5 +73,37 @@ inline Vector sum_each(const Vector* values) {
 }
 
 inline long round_up(long value, long multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+// to[j] = from[j * stride]. The common strides are constants, so that the compiler can use shuffles.
+inline void take_every(int stride, const float* from, long count, float* to) {
+  if (stride == 1) {
+    if (count > 0) std::memcpy(to, from, sizeof(float) * count);
+  } else if (stride == 2) {
+    for (long j = 0; j < count; ++j) to[j] = from[2 * j];
+  } else {
+    for (long j = 0; j < count; ++j) to[j] = from[stride * j];
+  }
+}
+
+// Zeroed scratch memory that begins on a cache line: a vector across two lines costs two loads.
+class Scratch {
+ public:
+  explicit Scratch(long size) {
+    const size_t bytes = round_up(size * static_cast<long>(sizeof(float)), kLine);
+    data_ = static_cast<float*>(std::aligned_alloc(kLine, bytes));
+    if (!data_) throw std::bad_alloc();
+    std::memset(data_, 0, bytes);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() { std::free(data_); }
+
+  float* data() { return data_; }
+  float& operator[](long index) { return data_[index]; }
+
+ private:
+  static constexpr long kLine = 64;
+  float* data_;
+};
 
 }  // namespace portrait
