@@ -25,7 +25,8 @@ class MaskReader:
         kind: ``indices`` (class numbers), ``binary255`` or ``soft``.
         num_classes: classes that ``indices`` may name.
         ignore_index: value of ignored pixels in ``indices`` files.
-        full: value of a certain person in ``binary255`` and ``soft`` files, 255 or 65535.
+        full: value of a certain person in ``binary255`` and ``soft`` files of 16 bits, 255 or 65535; in files
+            of 8 bits it is 255.
         ignores: whether ``indices`` masks were seen that hold persons beside ignored pixels.
         reason: how the kind was chosen, for the log.
     """
@@ -54,15 +55,16 @@ class MaskReader:
         """Like :meth:`read`, for values that were already read."""
         if self.kind == "indices":
             return self._indices(values, path)
-        if int(values.max()) == 1 or int(values.max()) > self.full:
+        full = self.full if values.dtype == np.uint16 else 255
+        if int(values.max()) == 1 or int(values.max()) > full:
             raise UserError(
                 f"{path}: mask values {show_values(np.unique(values))}, but the masks of this data set are "
                 f"{self.describe()} ({self.reason}). Convert the file, or set mask_format "
                 f"({', '.join(MASK_FORMATS)}) if all files are like it."
             )
         if self.soft:
-            return values.astype(np.float32) / np.float32(self.full)
-        return (values > self.full // 2).astype(np.uint8)
+            return values.astype(np.float32) / np.float32(full)
+        return (values > full // 2).astype(np.uint8)
 
     def describe(self) -> str:
         """Say what the values mean."""
@@ -112,12 +114,12 @@ def choose_reader(files: Sequence[str], mask_format: str, num_classes: int, igno
     seen = [(mask.dtype, set(np.unique(mask).tolist())) for mask in map(read_mask, sampled)]
     values = set().union(*(present for _, present in seen))
     ignores = any({1, ignore_index} <= present for _, present in seen)
-    full = 65535 if any(dtype == np.uint16 for dtype, _ in seen) and max(values, default=0) > 255 else 255
+    full = 65535 if max(values, default=0) > 255 else 255
     kind, reason = mask_format, "as mask_format says"
     if mask_format == "auto" and num_classes != 2:
         kind, reason = "binary01", f"num_classes is {num_classes}"
     elif mask_format == "auto":
-        kind, reason = _guess_kind(values, full), f"seen in {len(sampled)} of {len(files)} masks: {show_values(values)}"
+        kind, reason = _guess_kind(values), f"seen in {len(sampled)} of {len(files)} masks: {show_values(values)}"
     return MaskReader(_KINDS[kind], num_classes, ignore_index, full, ignores, reason)
 
 
@@ -129,10 +131,10 @@ def show_values(values: Iterable[int]) -> str:
     return "{" + ", ".join(map(str, ordered[:5])) + f", … {ordered[-1]}}} ({len(ordered)} values)"
 
 
-def _guess_kind(values: set[int], full: int) -> str:
+def _guess_kind(values: set[int]) -> str:
     if values <= {0, 1, IGNORE} and 1 in values:
         return "binary01"
-    return "binary255" if values <= {0, full} else "soft"
+    return "binary255" if values <= {0, 255} or values <= {0, 65535} else "soft"
 
 
 def _is_binary255(values: np.ndarray) -> bool:

@@ -150,7 +150,7 @@ def test_damaged_png_is_refused(tmp_path: Path, scene: np.ndarray) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(bytes(data))
-    with pytest.raises(UserError, match="x.png"):
+    with pytest.raises(UserError, match=r"x\.png"):
         read_image(path)
 
 
