@@ -1,0 +1,89 @@
+"""``tools/val.py``: judge a trained network on a split of its config."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from paddle_portrait.cli.predict_flags import add_predict_flags, predict_options
+
+_EPILOG = """
+The split: --split val (default) or test. A split marked 'final: true' in the config is judged only with --final,
+which alone also chooses it; the look is written, dated, into MODEL_CARD.md beside the weights.
+Another list: --opts val_dataset.dataset_root=DIR val_dataset.val_path=DIR/list.txt
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="val.py",
+        description="Judge a trained network: mIoU, person IoU, boundary IoU, pixel accuracy, distances to soft "
+        "labels, a measure of grids, for sequences flicker. Writes report.json and report.html.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--config", required=True, help="YAML config")
+    add("--model_path", help="weights to judge: a .pdparams file or a checkpoint's folder (required)")
+    add("--split", choices=("val", "test"), help="the config's val_dataset or test_dataset (default: val)")
+    add("--final", action="store_true", help="take the one look at a split marked 'final: true'")
+    add("--sequence", action="store_true", help="also judge flicker: a folder's files, in list order, are frames")
+    add("--save_dir", default="output/val", help="folder of report.json and report.html (default: output/val)")
+    add("--gallery", type=int, default=6, metavar="N", help="worst, and as many median, images to show (default: 6)")
+    add("--batch_size", type=int, default=4, help="images of one step (default: 4)")
+    add("--num_workers", type=int, help="threads that read images (default: the config's, else 0)")
+    add("--device", help="cpu, gpu, gpu:N (default: a GPU where Paddle drives one, else the CPU)")
+    add_predict_flags(parser)
+    add("--print_config", action="store_true", help="print the config with the source of each value, and stop")
+    add("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="change keys of the config")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    arguments = build_parser().parse_args(argv)
+    from paddle_portrait.console import run_command
+
+    return run_command(lambda: _judge(arguments))
+
+
+def _judge(arguments: argparse.Namespace) -> int:
+    from paddle_portrait.config import load_config
+    from paddle_portrait.errors import UserError
+
+    config = load_config(arguments.config, arguments.opts, {"num_workers": arguments.num_workers})
+    if arguments.print_config:
+        print(config.dump_with_sources())
+        return 0
+    config.require("val")
+    if arguments.model_path is None:
+        raise UserError("--model_path is missing: which weights are to be judged? For example output/best_model.")
+    for flag, lowest in (("batch_size", 1), ("gallery", 0)):
+        if getattr(arguments, flag) < lowest:
+            raise UserError(f"--{flag} must be {lowest} or more, not {getattr(arguments, flag)}.")
+    options = predict_options(arguments, config)
+    from paddle_portrait.engine.environment import choose_device
+    from paddle_portrait.report.figures import text_table
+    from paddle_portrait.report.run import HTML_NAME, JudgeOptions, judge_split
+
+    choose_device(arguments.device)
+    save_dir = Path(arguments.save_dir)
+    report = judge_split(
+        config,
+        JudgeOptions(
+            model_path=arguments.model_path,
+            save_dir=save_dir,
+            split=arguments.split,
+            final=arguments.final,
+            batch_size=arguments.batch_size,
+            num_workers=int(config.setting("num_workers", 0)),
+            predict=options,
+            sequence=arguments.sequence,
+            gallery=arguments.gallery,
+        ),
+    )
+    print(text_table(report.summary))
+    print(f"report: {save_dir / HTML_NAME}")
+    return 0

@@ -1,0 +1,1 @@
+"""What an evaluation leaves behind: a table in the terminal, ``report.json``, ``report.html``, the model card."""
