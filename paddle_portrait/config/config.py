@@ -66,6 +66,14 @@ class Config:
         reserved = schema.RESERVED.get(section, {})
         return {key: value for key, value in self[section].items() if key not in reserved}
 
+    def evaluation_options(self) -> dict[str, Any]:
+        """Return how evaluation and prediction run the network: PaddleSeg's ``test``, overlaid with ``test_config``.
+
+        Nulls are left out. A flag of a command line comes before these.
+        """
+        options = {**self.get("test", {}), **self.get("test_config", {})}
+        return {key: value for key, value in options.items() if value is not None and key != "auc_roc"}
+
     def is_final(self, section: str) -> bool:
         """Whether the split ``section`` is marked ``final: true``: looked at once, with ``--final``."""
         return bool(self.get(f"{section}.final", False))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from paddle_portrait.config.nodes import Findings, Node, Path, Source, from_plain, parse_path, show
+from paddle_portrait.config.schema import SECTIONS
 from paddle_portrait.config.yaml_text import parse_value
 from paddle_portrait.errors import nearest_name
 
@@ -27,11 +28,28 @@ def apply_opts(root: Node, opts: Sequence[str], findings: Findings) -> None:
 
 
 def apply_flags(root: Node, flags: Mapping[str, Any], findings: Findings) -> None:
-    """Set values that have flags of their own: dotted path to value; None stands for a flag not given."""
+    """Set values that have flags of their own: dotted path to value; None stands for a flag not given.
+
+    A plain section such as ``early_stop`` is made when it is missing; a component's is not.
+    """
     for key, value in flags.items():
-        if value is not None:
-            source = Source(f"--{parse_path(key)[-1]}")
-            _set(root, key, lambda old, value=value: value, source, findings)
+        if value is None:
+            continue
+        *parents, last = parse_path(key)
+        source = Source(f"--{last}")
+        if key == "iters":
+            _replace_length(root, source, findings)
+        if parents and parents[0] in SECTIONS and not root.entries.get(parents[0], Node(None, source)).entries:
+            root.entries[parents[0]] = Node({}, source)
+        _set(root, key, lambda old, value=value: value, source, findings)
+
+
+def _replace_length(root: Node, source: Source, findings: Findings) -> None:
+    root.entries.pop("epochs", None)
+    stages = root.entries.get("stages")
+    if stages is not None and stages.items:
+        text = f"the stages ({stages.source}) have lengths of their own; set them with --opts stages.0.iters=…"
+        findings.add(source, (), text)
 
 
 def _set(root: Node, key: str, value_for: Any, source: Source, findings: Findings) -> None:

@@ -9,6 +9,13 @@ from paddle_portrait.config.nodes import Findings, Node, Path, format_path, show
 
 _OUTPUTS = re.compile(r"logits|boundary|aux\[\d+\]")
 _DATASETS = ("train_dataset", "val_dataset", "test_dataset")
+# Settings of PaddleSeg that change nothing here: path, the value that may stand, why another one may not.
+_NOT_OFFERED: tuple[tuple[Path, Any, str], ...] = (
+    (("to_static_training",), False, "training runs eagerly here"),
+    (("train", "to_static_training"), False, "training runs eagerly here"),
+    (("train", "repeats"), 1, "a training is run once"),
+    (("test", "auc_roc"), False, "evaluation does not compute it"),
+)
 
 
 def check_rules(root: Node, findings: Findings) -> None:
@@ -20,6 +27,14 @@ def check_rules(root: Node, findings: Findings) -> None:
     for index in range(len(_items(root, ("objective",)))):
         _check_output_name(root, ("objective", index, "on"), findings)
     _check_equal(root, "num_classes", [("model",), *((name,) for name in _DATASETS)], findings)
+    for path, accepted, reason in _NOT_OFFERED:
+        if (node := find(root, path)) is not None and node.value != accepted:
+            findings.add(node.source, path, f"found {show(node.value)}, but {reason}; leave it out")
+    for owner in _DATASETS:
+        for index in range(len(_items(root, (owner, "datasets")))):
+            _check_normalize(root, (owner, "datasets", index, "transforms"), findings)
+    for owner in (*_DATASETS, "export"):
+        _check_normalize(root, (owner, "transforms"), findings)
     if (final := find(root, ("train_dataset", "final"))) is not None and final.value is True:
         findings.add(final.source, ("train_dataset", "final"), "a split marked final is never trained on")
 
@@ -57,6 +72,12 @@ def _check_loss(root: Node, findings: Findings) -> None:
     if types and coef and len(types) not in (1, len(coef)):
         text = f"types has {len(types)} losses, coef {len(coef)} weights; give one type for all, or one for each weight"
         findings.add(root.entries["loss"].entries["coef"].source, ("loss", "coef"), text)
+
+
+def _check_normalize(root: Node, path: Path, findings: Findings) -> None:
+    for index, item in enumerate(_items(root, path)[:-1]):
+        if _plain(item, ("type",)) == "Normalize":
+            findings.add(item.source, (*path, index), "Normalize must be the last of the list, and there only once")
 
 
 def _check_output_name(root: Node, path: Path, findings: Findings) -> None:

@@ -16,7 +16,7 @@ Count: TypeAlias = Annotated[int, Between(1)]
 CountOrZero: TypeAlias = Annotated[int, Between(0)]
 NonNegative: TypeAlias = Annotated[float, Between(0)]
 Share: TypeAlias = Annotated[float, Between(0, 1)]
-Precision: TypeAlias = Literal["fp32", "fp16"]
+Precision: TypeAlias = Literal["fp32", "fp16", "bf16"]
 AmpLevel: TypeAlias = Literal["O1", "O2"]
 DataFormat: TypeAlias = Literal["NCHW", "NHWC"]
 Numbers: TypeAlias = "float | list[float]"
@@ -77,6 +77,12 @@ class TestConfigSection:
     is_slide: bool = False
     crop_size: SizeWH | None = None
     stride: SizeWH | None = None
+
+
+@dataclass
+class TestSection(TestConfigSection):
+    """PaddleSeg's ``test``: the same, as defaults of the flags of ``tools/val.py``."""
+
     auc_roc: bool = False
 
 
@@ -108,7 +114,6 @@ class EarlyStopSection:
     """End the training after so many evaluations without a better score."""
 
     intervals: Count
-    min_delta: NonNegative = 0.0
 
 
 @dataclass
@@ -153,7 +158,6 @@ SCALARS: dict[str, Any] = {
     "precision": Precision,
     "amp_level": AmpLevel,
     "data_format": DataFormat,
-    "device": str,
     "to_static_training": bool,
     "kernels": bool | Literal["auto"],
 }
@@ -166,7 +170,7 @@ SECTIONS: dict[str, type] = {
     "early_stop": EarlyStopSection,
     "global": GlobalSection,
     "train": TrainSection,
-    "test": TestConfigSection,
+    "test": TestSection,
 }
 
 COMPONENTS: dict[str, Registry] = {

@@ -39,8 +39,8 @@ def problems_of(path: str) -> list[str]:
         ("batch_size: true", "batch_size: found true; takes a whole number"),
         ("iters: -5", "iters: found -5; takes a whole number of at least 1 or null"),
         ("seed: '1'", "seed: found '1'; takes a whole number of at least 0 or null"),
-        ("precision: fp23", "precision: found 'fp23'; takes 'fp32' or 'fp16'; did you mean 'fp32'?"),
-        ("precision: {a: 1}", "precision: found {'a': 1}; takes 'fp32' or 'fp16'"),
+        ("precision: fp23", "precision: found 'fp23'; takes 'fp32', 'fp16' or 'bf16'; did you mean 'fp32'?"),
+        ("precision: {a: 1}", "precision: found {'a': 1}; takes 'fp32', 'fp16' or 'bf16'"),
         ("kernels: perhaps", "kernels: found 'perhaps'; takes true, false or 'auto'"),
         ("iters: 5\nepochs: 2", "epochs: both epochs and iters (config.yml:1) are given; set one of them to null"),
         # components: the kind, the name, the arguments
@@ -86,7 +86,7 @@ def problems_of(path: str) -> list[str]:
             "train_dataset.transforms[0]: a transform is a mapping with a key 'type'; found 'Normalize'",
         ),
         (
-            DATASET % "{type: Normalize}, {type: RandomBlur, prb: 1}",
+            DATASET % "{type: RandomBlur}, {type: RandomBlur, prb: 1}",
             "train_dataset.transforms[1].prb: unknown key; did you ",
         ),
         (DATASET % "{type: RandomBlur, prob: 1.5}", "train_dataset.transforms[0]: RandomBlur: prob must be"),
@@ -144,6 +144,18 @@ def problems_of(path: str) -> list[str]:
         ("test_config: {scales: [1, x]}", "test_config.scales[1]: found 'x'; takes a number"),
         ("test_config: {crop_size: [1, 2, 3]}", "test_config.crop_size: found [1, 2, 3]; takes a list"),
         ("train: {save_intervall: 1}", "train.save_intervall: unknown key; did you mean 'save_interval'?"),
+        ("to_static_training: true", "to_static_training: found true, but training runs eagerly here; leave it out"),
+        ("train: {repeats: 2}", "train.repeats: found 2, but a training is run once; leave it out"),
+        ("test: {auc_roc: true}", "test.auc_roc: found true, but evaluation does not compute it; leave it out"),
+        ("test_config: {auc_roc: false}", "test_config.auc_roc: unknown key"),
+        (
+            "export: {transforms: [{type: Normalize}, {type: Resize, target_size: [8, 8]}]}",
+            "export.transforms[0]: Normalize must be the last of the list, and there only once",
+        ),
+        (
+            "train_dataset: {type: ConcatDataset, datasets: [{type: Dataset, transforms: [&n {type: Normalize}, *n]}]}",
+            "train_dataset.datasets[0].transforms[0]: Normalize must be the last",
+        ),
         # stages
         ("stages: [{epochs: 1}]", "stages[0]: section 'stages' needs the key 'name'"),
         ("stages: [{name: a}]", "stages[0]: a stage needs its length: 'epochs' or 'iters'"),

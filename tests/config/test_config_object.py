@@ -97,6 +97,16 @@ def test_settings_of_paddlesegs_sections(write: Write, text: str, expected: int)
     assert load_config(write(text)).setting("seed", 7) == expected
 
 
+def test_evaluation_options(write: Write) -> None:
+    paddleseg = "test: {aug_eval: True, scales: 1.0, flip_horizontal: False, crop_size: null, auc_roc: False}\n"
+    assert load_config(write(paddleseg + "test_config: {scales: [0.5, 1]}")).evaluation_options() == {
+        "aug_eval": True,
+        "scales": [0.5, 1],
+        "flip_horizontal": False,
+    }
+    assert load_config(write("seed: 1")).evaluation_options() == {}
+
+
 def test_final_splits(write: Write) -> None:
     config = load_config(write("test_dataset: {type: Dataset, final: yes}\nval_dataset: {type: Dataset}"))
     assert config.is_final("test_dataset") and not config.is_final("val_dataset")

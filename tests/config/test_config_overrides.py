@@ -107,3 +107,17 @@ def test_mistakes_of_flags_and_file_come_together(write: Write) -> None:
     with pytest.raises(ConfigError) as raised:
         load_config(write("seed: -1\niters: 5\n"), ["iters=x", "nothing"])
     assert len(raised.value.problems) == 3
+
+
+def test_a_flag_makes_a_plain_section(complete: str, write: Write) -> None:
+    assert load_config(complete, overrides={"early_stop.intervals": 3})["early_stop"] == {"intervals": 3}
+    assert load_config(write("early_stop: null"), overrides={"early_stop.intervals": 3})["early_stop.intervals"] == 3
+
+
+def test_iters_from_a_flag_take_the_place_of_epochs(write: Write) -> None:
+    assert load_config(write("epochs: 4"), overrides={"iters": 5}).to_dict() == {"iters": 5}
+
+
+def test_iters_from_a_flag_do_not_fit_stages(write: Write) -> None:
+    with pytest.raises(ConfigError, match=r"--iters: the stages \(config.yml:1\) have lengths of their own"):
+        load_config(write("stages: [{name: a, iters: 1}]"), overrides={"iters": 5})
