@@ -59,11 +59,11 @@ def measure(arguments: list[str], repeats: int) -> dict[str, Any]:
 
 def portrait(folder: str) -> str:
     """Write one generated portrait and return its path."""
-    from paddle_portrait.data.synthesis import make_portrait
+    from paddle_portrait.data.synthesis import render_portrait
     from paddle_portrait.preprocess.image_io import write_image
 
     path = Path(folder) / "portrait.jpg"
-    write_image(path, make_portrait(seed=1).image)
+    write_image(path, render_portrait(1, (512, 384))[0])
     return str(path)
 
 

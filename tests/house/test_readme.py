@@ -33,6 +33,17 @@ def test_both_readmes_have_the_same_code_blocks() -> None:
     assert english == chinese
 
 
+def test_the_example_config_of_the_readme_is_right(tmp_path: Path) -> None:
+    from paddle_portrait.config import load_config
+
+    example = next(block for block in code_blocks(ROOT / "README.md") if block.startswith("```yaml"))
+    text = example.removeprefix("```yaml\n").removesuffix("```").replace("configs/", f"{ROOT.as_posix()}/configs/")
+    (tmp_path / "example.yml").write_text(text, encoding="utf-8")
+    config = load_config(str(tmp_path / "example.yml"))
+    config.require("train")
+    assert config["train_dataset.train_path"] == "data/my_portraits/train.txt"
+
+
 @pytest.mark.parametrize(
     ("page", "command"), [(page.relative_to(ROOT).as_posix(), command) for page in PAGES for command in commands(page)]
 )
