@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from paddle_portrait.console import track
 from paddle_portrait.data.checks import files as file_rules
 from paddle_portrait.data.checks import masks as mask_rules
 from paddle_portrait.data.checks.facts import PairFacts, inspect_pair
+from paddle_portrait.data.checks.looks import find_lookalikes, find_shared_looks
 from paddle_portrait.data.checks.report import CheckReport, raise_errors
 from paddle_portrait.data.checks.statistics import describe_pairs
 from paddle_portrait.data.datasets.base import Files, PortraitDataset
@@ -64,15 +65,31 @@ def check_dataset(
         inspected += _check_part(part, missing, budget, report)
     # Joined data sets may have a part of empty rooms: what masks hold is judged over all of them.
     mask_rules.find_odd_contents(inspected, report)
+    report.looks = {pair.image: pair.look for pair in inspected}
+    if level == "full":
+        find_lookalikes(report.looks, report)
     report.statistics = {"pairs": len(dataset.files), **describe_pairs(inspected)}
     return report
 
 
-def check_overlap(train_dataset: Any, val_dataset: Any) -> CheckReport:
-    """Look for photos that are both trained on and judged on."""
-    report = CheckReport("train_dataset and val_dataset")
+def check_overlap(
+    train_dataset: Any,
+    val_dataset: Any,
+    looks: Mapping[str, int] | None = None,
+    name: str = "train_dataset and val_dataset",
+) -> CheckReport:
+    """Look for photos that are both trained on and judged on.
+
+    Args:
+        train_dataset: the data set to train on.
+        val_dataset: the data set to judge on.
+        looks: the ``looks`` of both data sets' reports, to find copies that were scaled or compressed again.
+        name: the two in messages.
+    """
+    report = CheckReport(name)
     train, val = (dict.fromkeys(image for image, _ in as_dataset(one).files) for one in (train_dataset, val_dataset))
     file_rules.find_shared(train, val, report)
+    find_shared_looks(looks or {}, train, val, report)
     return report
 
 
@@ -142,7 +159,7 @@ def _is_mask(path: str) -> bool:
 
 def _inspect(entries: Files, reader: MaskReader, description: str | None) -> list[PairFacts]:
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        pairs = pool.map(lambda entry: inspect_pair(*entry, reader), entries)
+        pairs = pool.map(lambda entry: inspect_pair(entry[0], entry[1], reader), entries)
         return list(track(pairs, description, len(entries)) if description else pairs)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from paddle_portrait.data.checks.looks import look_of
 from paddle_portrait.data.masks import MaskReader
 from paddle_portrait.data.sample import IGNORE
 from paddle_portrait.errors import UserError
@@ -48,6 +50,7 @@ class PairFacts:
         label_hw: height and width of the mask; None when it cannot be read as one.
         image_problem: why the photo cannot be read, or "".
         label_problem: why the mask cannot be read, or "".
+        look: hash of the photo's looks (see :func:`looks.look_of`), 0 when there is none.
         image_is_flat: whether the photo has so few grey values that it looks like a mask.
         label_is_photo: whether the mask looks like a photo.
         label_is_coloured: whether the mask is a picture in colours.
@@ -62,6 +65,7 @@ class PairFacts:
     image_problem: str = ""
     label_problem: str = ""
     image_is_flat: bool = False
+    look: int = 0
     label_is_photo: bool = False
     label_is_coloured: bool = False
     label_is_jpeg: bool = False
@@ -75,10 +79,11 @@ class PairFacts:
 
 def inspect_pair(image: str, label: str | None, reader: MaskReader) -> PairFacts:
     """Decode a photo and its mask, both existing files, and describe them; raises nothing for bad files."""
-    facts: dict = {}
+    facts: dict[str, Any] = {}
     try:
         pixels = read_image(image)
-        facts.update(image_hw=pixels.shape[:2], image_is_flat=_is_grey(pixels) and _flatness(pixels) > _FLAT_SHARE)
+        is_flat = _is_grey(pixels) and _flatness(pixels) > _FLAT_SHARE
+        facts.update(image_hw=pixels.shape[:2], image_is_flat=is_flat, look=look_of(pixels))
     except UserError as error:
         facts["image_problem"] = str(error)
     if label is not None:
@@ -86,7 +91,7 @@ def inspect_pair(image: str, label: str | None, reader: MaskReader) -> PairFacts
     return PairFacts(image, label, **facts)
 
 
-def _inspect_label(label: str, reader: MaskReader) -> dict:
+def _inspect_label(label: str, reader: MaskReader) -> dict[str, Any]:
     jpeg = {"label_is_jpeg": is_jpeg(label)}
     try:
         values = read_mask(label)
@@ -107,33 +112,33 @@ def _inspect_label(label: str, reader: MaskReader) -> dict:
 
 def describe_mask(values: np.ndarray, path: str, reader: MaskReader) -> MaskFacts:
     """Describe the raw values of a mask, uint8 or uint16 (H, W), as ``reader`` reads them."""
-    present = tuple(np.unique(values).tolist())
+    present = tuple(np.flatnonzero(np.bincount(values.ravel())).tolist())
     try:
         label = reader.interpret(values, path)
     except UserError as error:
         return MaskFacts(present, rejected=str(error))
-    ignored = label == IGNORE
-    person = np.where(ignored, np.nan, label > 0.5 if reader.soft else label > 0)
-    h, w = label.shape
+    known = label != IGNORE
+    person = (label > 0.5 if reader.soft else label > 0) & known
+    h, w = label.shape[:2]
     # Strips, not lines: the outermost pixels of a mask are often cut or blurred.
     depth_y, depth_x = max(1, h // 50), max(1, w // 50)
-    edges = (person[:depth_y], person[:, :depth_x], person[:, -depth_x:])
+    edges = (np.s_[:depth_y], np.s_[:, :depth_x], np.s_[:, -depth_x:])
+    middle = np.s_[h // 3 : h - h // 3, w // 3 : w - w // 3]
     return MaskFacts(
         present,
-        person=_mean(person),
-        ignored=float(ignored.mean()),
-        frame=min(map(_mean, edges)),
-        centre=_mean(person[h // 3 : h - h // 3, w // 3 : w - w // 3]),
+        person=_share(person, known),
+        ignored=1.0 - int(np.count_nonzero(known)) / known.size,
+        frame=min(_share(person[edge], known[edge]) for edge in edges),
+        centre=_share(person[middle], known[middle]),
     )
 
 
-def _mean(person: np.ndarray) -> float:
-    known = person[~np.isnan(person)]
-    return float(known.mean()) if known.size else 0.0
+def _share(part: np.ndarray, whole: np.ndarray) -> float:
+    return int(np.count_nonzero(part)) / max(1, int(np.count_nonzero(whole)))
 
 
 def _is_grey(pixels: np.ndarray) -> bool:
-    return bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 0] == pixels[..., 2]).all())
+    return np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(pixels[..., 0], pixels[..., 2])
 
 
 def _flatness(pixels: np.ndarray) -> float:

@@ -85,27 +85,22 @@ def find_shared(train: Iterable[str], val: Iterable[str], report: CheckReport) -
     Files that do not exist are left out. Two equal sets are only warned about: that is how one tests whether
     a network can learn anything at all.
     """
-    trained, judged = _existing(train), _existing(val)
+    trained, judged = existing(train), existing(val)
     real = {os.path.realpath(path) for path in trained}
-    same = [path for path in judged if os.path.realpath(path) in real]
-    known = set(same)
-    copies = {
-        path
-        for group in equal_files({*trained, *judged})
-        if not real.isdisjoint(map(os.path.realpath, group))
-        for path in group
-    }
-    shared = same + [path for path in judged if path in copies and path not in known]
+    # Two names may lead to one file (links, "./"), and two files may have equal content.
+    groups = [group for group in equal_files({*trained, *judged}) if not real.isdisjoint(map(os.path.realpath, group))]
+    copies = {path for group in groups for path in group}
+    shared = [path for path in judged if path in copies or os.path.realpath(path) in real]
     if not shared:
         return
     advice = "The scores would tell how well the network remembers, not how well it judges new photos."
     if len(shared) == len(judged) == len(trained):
-        report.add("train_is_val", "warning", f"training and validation use the same photos. {advice}", shared)
+        report.add("train_is_val", "warning", f"training and evaluation use the same photos. {advice}", shared)
         return
     report.add(
         "train_val_overlap",
         "error",
-        f"{share(len(shared), len(judged), 'validation images')} are in the training set, too: {named(shared)}. "
+        f"{share(len(shared), len(judged), 'evaluation images')} are in the training set, too: {named(shared)}. "
         f"{advice} Take them out of one list.",
         shared,
     )
@@ -154,5 +149,6 @@ def equal_files(paths: Iterable[str]) -> list[list[str]]:
     return [sorted(group) for group in by_content.values() if len(group) > 1]
 
 
-def _existing(paths: Iterable[str]) -> list[str]:
+def existing(paths: Iterable[str]) -> list[str]:
+    """Return those of the paths, each once, that are files."""
     return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]

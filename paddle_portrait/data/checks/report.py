@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from paddle_portrait.console import logger
@@ -39,11 +41,13 @@ class CheckReport:
         name: the data set as the config calls it.
         findings: errors and warnings in the order in which they were found.
         statistics: counts, sizes and shares of the classes; plain types only.
+        looks: photo to the hash of its looks, for every photo that was decoded.
     """
 
     name: str
     findings: list[Finding] = field(default_factory=list)
     statistics: dict[str, Any] = field(default_factory=dict)
+    looks: dict[str, int] = field(default_factory=dict)
 
     @property
     def errors(self) -> list[Finding]:
@@ -77,14 +81,23 @@ class CheckReport:
 
     def _headline(self) -> str:
         facts = self.statistics
-        parts = [f"{facts.get('pairs', 0)} pairs"]
+        parts = [f"{facts['pairs']} pairs"] if "pairs" in facts else []
         if "width" in facts:
             sizes = (f"{side} {facts[side]['min']}-{facts[side]['max']}" for side in ("width", "height"))
             parts.append(", ".join(sizes))
         if "person_share" in facts:
             parts.append(f"person {facts['person_share']['mean']:.0%} of the pixels")
-        parts.append(f"{len(self.errors)} errors, {len(self.warnings)} warnings")
+        counts = ((len(self.errors), "error"), (len(self.warnings), "warning"))
+        parts.append(", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts))
         return "; ".join(parts)
+
+
+def write_json(reports: Sequence[CheckReport], path: Path) -> None:
+    """Write reports with all their files; folders are made."""
+    content = {"version": 1, "ok": not any(report.errors for report in reports)}
+    text = json.dumps({**content, "reports": [report.to_dict() for report in reports]}, indent=1, ensure_ascii=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def raise_errors(reports: Sequence[CheckReport]) -> None:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from paddle_portrait.console import logger, run_command
 from paddle_portrait.data.checks.reserved import RESERVED_FILE, fingerprint
@@ -14,7 +15,7 @@ from paddle_portrait.data.datasets.list_file import read_list
 from paddle_portrait.errors import UserError
 
 
-def describe_list(path: str | Path) -> dict:
+def describe_list(path: str | Path) -> dict[str, Any]:
     """Return the entry of ``reserved.json`` for a list whose names are relative to its own folder.
 
     Raises:
@@ -39,9 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
 
     def work() -> None:
-        content = {"version": 1, "lists": [describe_list(path) for path in options.lists]}
+        lists = [describe_list(path) for path in options.lists]
+        content = {"version": 1, "lists": lists}
         options.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        logger.info("%d photos of %d lists", sum(len(one["images"]) for one in content["lists"]), len(options.lists))
+        logger.info("%d photos of %d lists", sum(len(entry["images"]) for entry in lists), len(lists))
 
     return run_command(work)
 
