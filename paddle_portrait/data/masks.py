@@ -155,8 +155,9 @@ def _check_jpeg(files: Sequence[str], mask_format: str) -> None:
         return
     if mask_format in ("auto", "binary01"):
         raise UserError(
-            f"{jpegs[0]}: the mask is a JPEG file, whose compression smears the values around every outline "
-            "(or the columns of the list are swapped). Save masks as PNG; or set mask_format: binary255 (split at half) or soft (as they are) to use them so."
+            f"{jpegs[0]}: the mask is a JPEG file, whose compression smears the values around every outline (or the "
+            "columns of the list are swapped). Save masks as PNG; or set mask_format: binary255 (split at half) or "
+            "soft (as they are) to use them so."
         )
     logger.warning("%s and others: JPEG masks have smeared outlines; boundary scores will suffer", jpegs[0])
 

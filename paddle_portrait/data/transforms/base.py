@@ -13,14 +13,12 @@ from paddle_portrait.preprocess.geometry import Operation, Resized
 
 
 class Transform(ABC):
-    """Changes a sample; all randomness comes from ``rng``.
+    """Changes a sample; all randomness comes from ``rng``."""
 
-    Attributes:
-        random: False where the result does not depend on ``rng``; such a transform at the head of a list
-            may be cached.
-    """
-
-    random = True
+    @property
+    def random(self) -> bool:
+        """False where the result does not depend on ``rng``; such transforms at the head of a list may be cached."""
+        return True
 
     @abstractmethod
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:

@@ -314,8 +314,6 @@ class ScalePadding(Transform):
         label_padding_value: value of the label's border.
     """
 
-    random = False
-
     def __init__(
         self,
         target_size: Sequence[int] = (512, 512),
@@ -324,6 +322,11 @@ class ScalePadding(Transform):
     ) -> None:
         self.target_size = size_pair("ScalePadding", "target_size", target_size)
         self.im_padding_value, self.label_padding_value = im_padding_value, label_padding_value
+
+    @property
+    def random(self) -> bool:
+        """False: nothing is drawn."""
+        return False
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Square and scale image and label."""
