@@ -10,11 +10,11 @@ from paddle_portrait.data.synthesis.colours import rgb
 
 def _grade(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     """Exposure, contrast, saturation and white balance."""
-    gain = np.exp(rng.normal(0.02, 0.2))
-    cast = np.exp(rng.normal(0, 0.05, 3) + rng.normal(0, 0.07) * np.array([1, 0, -1]))
+    gain = np.exp(rng.normal(0.04, 0.16))
+    cast = np.exp(rng.normal(0, 0.03, 3) + rng.normal(0, 0.055) * np.array([1, 0, -1]))
     picture = picture * (gain * cast).astype(np.float32)
     grey = picture.mean(axis=2, keepdims=True)
-    saturation = 0.0 if rng.random() < 0.07 else float(np.clip(rng.normal(0.95, 0.22), 0.2, 1.7))
+    saturation = 0.0 if rng.random() < 0.07 else float(np.clip(rng.normal(0.9, 0.18), 0.2, 1.5))
     picture = grey + saturation * (picture - grey)
     contrast = float(np.exp(rng.normal(0.05, 0.18)))
     return (picture - 0.5) * contrast + 0.5
@@ -32,8 +32,8 @@ def _filters(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
         y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
         x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
         picture = picture * (1 - rng.uniform(0.1, 0.5) * (x * x + y * y) * 0.5)[..., None]
-    if rng.random() < 0.1:
-        picture = picture * rng.uniform(0.2, 0.5)
+    if rng.random() < 0.07:
+        picture = picture * rng.uniform(0.25, 0.6)
     if rng.random() < 0.1:
         corner = (
             np.linspace(1, 0, width, dtype=np.float32)[None, :] * np.linspace(1, 0, height, dtype=np.float32)[:, None]
@@ -65,11 +65,11 @@ def _optics(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
 def photograph(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     """Turn a scene, float32 (H, W, 3), into a photo, uint8 (H, W, 3). Nothing moves: the alpha stays exact."""
     picture = _optics(rng, _filters(rng, _grade(rng, picture)))
-    grain = rng.standard_normal(picture.shape[:2], np.float32)[..., None] * abs(rng.normal(0, 0.018))
+    grain = rng.standard_normal(picture.shape[:2], np.float32)[..., None] * abs(rng.normal(0, 0.01))
     if rng.random() < 0.5:
         small = rng.standard_normal((picture.shape[0] // 2 + 1, picture.shape[1] // 2 + 1, 3), np.float32)
         coarse = cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        grain = grain + coarse * abs(rng.normal(0, 0.02))
+        grain = grain + coarse * abs(rng.normal(0, 0.012))
     photo = np.clip((picture + grain) * 255.0 + 0.5, 0, 255).astype(np.uint8)
     if rng.random() < 0.5:
         quality = int(rng.integers(35, 92))

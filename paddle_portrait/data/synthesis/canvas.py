@@ -124,16 +124,22 @@ def ellipse(centre: Sequence[float], radii: Sequence[float], angle: float = 0.0,
     return np.stack([centre[0] + x * cosine - y * sine, centre[1] + x * sine + y * cosine], axis=1)
 
 
-def limb(joints: np.ndarray, radii: Sequence[float], count: int = 24) -> np.ndarray:
-    """Return the outline of a bent tube through ``joints`` (n, 2) with ``radii`` (n), rounded at its far end."""
+def limb(joints: np.ndarray, radii: Sequence[float], count: int = 16) -> list[np.ndarray]:
+    """Return a bent tube through ``joints`` (n, 2) with ``radii`` as overlapping outlines: discs, quads between.
+
+    One outline around the whole tube would cross itself at a sharp bend, and a crossing is a hole when it is filled.
+    """
     spine = smooth_curve(joints, count) if len(joints) > 2 else np.linspace(joints[0], joints[-1], count)
     width = np.interp(np.linspace(0, 1, count), np.linspace(0, 1, len(radii)), radii)[:, None]
-    tangent = np.gradient(spine, axis=0)
-    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-9
-    normal = tangent @ np.array([[0.0, 1.0], [-1.0, 0.0]])
-    t = np.linspace(0.2, np.pi - 0.2, 9)[:, None]
-    cap = spine[-1] + width[-1] * (np.cos(t) * normal[-1] + np.sin(t) * tangent[-1])
-    return np.vstack([spine + normal * width, cap, (spine - normal * width)[::-1]])
+    step = np.diff(spine, axis=0)
+    normal = step[:, ::-1] * (-1, 1) / (np.linalg.norm(step, axis=1, keepdims=True) + 1e-9)
+    left, right = (
+        np.stack([spine[:-1] + k * normal * width[:-1], spine[1:] + k * normal * width[1:]], 1) for k in (1, -1)
+    )
+    quads = np.concatenate([left, right[:, ::-1]], axis=1)
+    turn = np.linspace(0, 2 * np.pi, 20, endpoint=False)
+    ring = np.stack([np.cos(turn), np.sin(turn)], 1)
+    return [*quads, *(spine[:, None] + ring * width[:, None])]
 
 
 def _fixed_point(points: np.ndarray, box: Box, factor: int) -> np.ndarray:

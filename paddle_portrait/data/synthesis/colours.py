@@ -22,7 +22,7 @@ _HAIR = np.array(
     ],
     np.float32,
 ) / 255.0  # fmt: skip
-_HAIR_WEIGHTS = np.array([16, 16, 16, 12, 9, 7, 6, 5, 4, 3, 3, 5, 4], np.float64)
+_HAIR_WEIGHTS = np.array([16, 16, 16, 13, 11, 9, 7, 5, 3, 4, 3, 4, 2], np.float64)
 
 
 def rgb(hue: float, saturation: float, value: float) -> np.ndarray:

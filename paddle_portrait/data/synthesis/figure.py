@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from paddle_portrait.data.synthesis.arms import draw_arm, is_in_front
-from paddle_portrait.data.synthesis.body import Body, draw_collar, draw_legs, draw_neck, draw_torso
+from paddle_portrait.data.synthesis.body import Body, draw_legs, draw_neck, draw_torso
 from paddle_portrait.data.synthesis.canvas import Canvas, Frame
+from paddle_portrait.data.synthesis.collar import draw_collar
 from paddle_portrait.data.synthesis.hair import draw_hair_back, draw_hair_front
 from paddle_portrait.data.synthesis.head import draw_ears, draw_head
 from paddle_portrait.data.synthesis.light import Light

@@ -39,12 +39,14 @@ def sample_light(rng: np.random.Generator) -> Light:
     direction /= np.linalg.norm(direction)
     warmth = rng.normal(0, 0.07)
     colour = np.array([1 + warmth, 1.0, 1 - warmth])
+    # Key and ambient light share one budget: a surface that faces the lamp comes out near its own colour.
     contrast = rng.beta(2, 2)
-    ambient_warmth = rng.normal(0, 0.06)
-    ambient = np.array([1 + ambient_warmth, 1.0, 1 - ambient_warmth]) * (0.82 - 0.52 * contrast)
+    ambient_warmth = rng.normal(0, 0.05)
+    ambient = np.array([1 + ambient_warmth, 1.0, 1 - ambient_warmth]) * (0.72 - 0.47 * contrast)
+    key = colour * (0.34 + 0.5 * contrast) * np.exp(rng.normal(0, 0.08))
     return Light(
         direction.astype(np.float32),
-        (colour * (0.28 + 0.72 * contrast)).astype(np.float32),
+        key.astype(np.float32),
         (ambient * rng.uniform(0.95, 1.15)).astype(np.float32),
         (ambient * rng.uniform(0.6, 1.0) * (1 + rng.normal(0, 0.05, 3))).astype(np.float32),
         float(max(0.0, rng.normal(-0.1, 0.3))),

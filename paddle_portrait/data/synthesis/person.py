@@ -181,8 +181,9 @@ def _sample_hair(rng: np.random.Generator, feminine: float, skin: np.ndarray) ->
         weights[style] = round(weights[style] * (1.9 - 1.7 * feminine) * 10)
     weights["afro"] *= 10
     colour = hair_colour(rng)
-    if skin.mean() < 0.42 and rng.random() < 0.85:
-        colour = np.clip(hair_colour(rng) * 0.35, 0.03, 0.3).astype(np.float32)
+    # The darker the skin, the likelier dark hair; it stays a tendency, as hair is dyed and turns grey.
+    if rng.random() < np.clip(1.9 - 2.6 * skin.mean(), 0, 0.92):
+        colour = np.clip(colour * 0.3, 0.03, 0.25).astype(np.float32)
     beard = choose(rng, BEARDS) if feminine < 0.5 else "none"
     return Hair(
         style=choose(rng, weights),
@@ -247,7 +248,7 @@ def sample_person(rng: np.random.Generator) -> Person:
         shoulders=rng.normal(1.06 - 0.14 * feminine, 0.07),
         neck_width=rng.normal(0.245 - 0.045 * feminine, 0.02),
         neck_length=rng.normal(0.0, 0.04),
-        slope=rng.normal(0.16, 0.05),
+        slope=rng.normal(0.11, 0.045),
         bulk=abs(rng.normal(0.0, 0.18)),
         seed=int(rng.integers(2**31)),
     )
