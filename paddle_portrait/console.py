@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -50,6 +51,8 @@ def run_command(main: Callable[[], int | None]) -> int:
     """
     if not logger.handlers:
         setup_logging()
+    # Importing Paddle warns that a compiler cache is missing, which matters to nobody here.
+    warnings.filterwarnings("ignore", message=".*ccache.*")
     try:
         return int(main() or 0)
     except UserError as error:
