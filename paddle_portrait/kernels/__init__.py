@@ -9,16 +9,21 @@ Nothing else changes: state dicts, exports, evaluation and GPU runs do not know 
 from __future__ import annotations
 
 from paddle_portrait.kernels.build import build_key
+from paddle_portrait.kernels.functional import applies_to, interleave_channels, max_pool2d, resize_bilinear
 from paddle_portrait.kernels.layers import accelerate, batch_norm, batch_norm_relu, restore
 from paddle_portrait.kernels.switch import kernel_mode, kernels_ready, use_kernels, why_not
 
 __all__ = [
     "accelerate",
+    "applies_to",
     "batch_norm",
     "batch_norm_relu",
     "build_key",
+    "interleave_channels",
     "kernel_mode",
     "kernels_ready",
+    "max_pool2d",
+    "resize_bilinear",
     "restore",
     "use_kernels",
     "why_not",

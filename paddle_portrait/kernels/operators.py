@@ -11,6 +11,7 @@ import paddle
 from paddle import _C_ops
 
 DEPTHWISE_SIZES = (3, 5)
+POOL_SIZES = (2, 3)
 STEM_CHANNELS = 4  # widest input the stem operator is meant for; beyond that Paddle's own is a match
 _run = _C_ops._run_custom_op
 
@@ -69,3 +70,18 @@ def batch_norm(
     The running statistics move in place, ``running = momentum * running + (1 - momentum) * batch``.
     """
     return _run("portrait_batch_norm", x, scale, shift, running_mean, running_variance, momentum, epsilon, relu)[0]
+
+
+def max_pool(x: paddle.Tensor, size: int, stride: int, padding: int) -> paddle.Tensor:
+    """Take the maximum over square windows of 2 or 3; among equals the first gets the gradient."""
+    return _run("portrait_max_pool", x, size, stride, padding)[0]
+
+
+def resize(x: paddle.Tensor, height: int, width: int, align_corners: bool) -> paddle.Tensor:
+    """Resize N×C×H×W bilinearly, with half-pixel centres unless the corners are aligned."""
+    return _run("portrait_resize", x, height, width, align_corners)[0]
+
+
+def interleave(first: paddle.Tensor, second: paddle.Tensor) -> paddle.Tensor:
+    """Return N×2C×H×W whose channels are those of two N×C×H×W tensors in turn."""
+    return _run("portrait_interleave", first, second)[0]

@@ -156,3 +156,82 @@ def test_running_statistics_move_as_stock(momentum: float) -> None:
         moved.append((layer._mean.numpy(), layer._variance.numpy()))
     for stock, ours in zip(*moved, strict=True):
         np.testing.assert_allclose(ours, stock, rtol=1e-6, atol=1e-7)
+
+
+Function = Callable[[paddle.Tensor], paddle.Tensor]
+
+
+def compare_function(
+    ours: Function,
+    stock: Function,
+    shape: tuple[int, ...],
+    round_to: float | None = None,
+    exact: Function | None = None,
+) -> None:
+    """As :func:`compare`, for a function without parameters; ``round_to`` makes equal values likely.
+
+    ``exact`` replaces the stock function in float64 where that is not exact itself.
+    """
+    x = noise(*shape)
+    if round_to is not None:
+        x = (np.round(x / round_to) * round_to).astype(np.float32)
+    errors: dict[str, list[float]] = {}
+    grad = noise(*stock(paddle.to_tensor(x)).shape, seed=9)
+    for function, dtype in ((ours, np.float32), (stock, np.float32), (exact or stock, np.float64)):
+        tensor = paddle.to_tensor(x.astype(dtype), stop_gradient=False)
+        y = function(tensor)
+        assert uses_kernel(y) == (function is ours)
+        y.backward(paddle.to_tensor(grad.astype(dtype)))
+        for name, value in {"output": y, "input": tensor.grad}.items():
+            errors.setdefault(name, []).append(value.numpy().astype(np.float64))
+    for name, (kernel, plain, truth) in errors.items():
+        bound = 2 * np.linalg.norm(plain - truth) + ROUNDING * np.linalg.norm(truth)
+        assert np.linalg.norm(kernel - truth) <= bound, name
+
+
+@pytest.mark.parametrize(("size", "stride", "padding"), [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 1, 0), (3, 2, 0)])
+@pytest.mark.parametrize(("height", "width"), [(3, 4), (7, 9), (12, 33), (48, 48)])
+def test_max_pool_and_its_ties(height: int, width: int, size: int, stride: int, padding: int) -> None:
+    compare_function(
+        lambda x: kernels.max_pool2d(x, size, stride, padding),
+        lambda x: F.max_pool2d(x, size, stride, padding),
+        (2, 3, height, width),
+        round_to=0.5,
+    )
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [((12, 12), (96, 96)), ((7, 5), (13, 16)), ((9, 20), (4, 7)), ((1, 1), (3, 5)), ((5, 4), (1, 1))],
+)
+def test_resize(source: tuple[int, int], target: tuple[int, int], align_corners: bool) -> None:
+    rows, columns = (
+        paddle.to_tensor(linear_matrix(*lengths, align_corners)) for lengths in zip(source, target, strict=True)
+    )
+    compare_function(
+        lambda x: kernels.resize_bilinear(x, target, align_corners),
+        lambda x: F.interpolate(x, size=target, mode="bilinear", align_corners=align_corners),
+        (2, 3, *source),
+        exact=lambda x: paddle.matmul(paddle.matmul(rows, x), columns, transpose_y=True),
+    )
+
+
+def linear_matrix(source: int, target: int, align_corners: bool) -> np.ndarray:
+    """Return the float64 matrix of linear interpolation; Paddle's own computes positions in float32 always."""
+    index = np.arange(target)
+    position = index * (source - 1) / max(target - 1, 1) if align_corners else (index + 0.5) * source / target - 0.5
+    if target == 1:
+        position = np.zeros(1)  # what Paddle does
+    return np.stack([np.interp(position, np.arange(source), unit) for unit in np.eye(source)], axis=1)
+
+
+@pytest.mark.parametrize("channels", [1, 5, 36])
+def test_interleave(channels: int) -> None:
+    def shuffle(x: paddle.Tensor) -> paddle.Tensor:
+        stacked = paddle.reshape(x, [2, 2, channels, 7, 6]).transpose([0, 2, 1, 3, 4])
+        return paddle.reshape(stacked, [2, 2 * channels, 7, 6])
+
+    compare_function(
+        lambda x: kernels.interleave_channels(*paddle.split(x, 2, axis=1)), shuffle, (2, 2 * channels, 7, 6)
+    )

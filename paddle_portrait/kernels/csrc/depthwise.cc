@@ -1,73 +1,10 @@
 // Depthwise convolution, one plane at a time in a thread's own scratch memory.
-//
-// A plane is first copied into zero-padded "phases": phase (a, b) holds the padded rows a, a+s, a+2s... and columns
-// b, b+s, ... of a convolution with stride s. In that layout tap (k, l) of the kernel reads, for every output
-// position, the element at a constant distance, so that all loops run over contiguous memory without a border case,
-// whatever the stride, dilation and padding.
 #include <vector>
 
-#include "kernels.h"
-#include "vector.h"
+#include "window.h"
 
 namespace portrait {
 namespace {
-
-// Rows are processed in whole vectors and may read (never write) up to this far past their end.
-constexpr long kSlack = 2 * kLanes;
-
-// Where each tap of a K x K kernel reads within the phases.
-template <int K>
-struct Taps {
-  explicit Taps(const Window& window) {
-    for (int i = 0; i < K; ++i) {
-      phase[i] = i * window.dilation % window.stride;
-      shift[i] = i * window.dilation / window.stride;
-    }
-    reach = (K - 1) * window.dilation / window.stride;
-  }
-  int phase[K];  // the same for rows and columns: kernel, stride and dilation are square
-  int shift[K];
-  int reach;
-};
-
-// The zero-padded phases of an input plane.
-template <int K>
-class PaddedInput {
- public:
-  explicit PaddedInput(const Window& window)
-      : window_(window), pitch_(window.out_width + Taps<K>(window).reach),
-        plane_size_((window.out_height + Taps<K>(window).reach) * pitch_ + kSlack),
-        data_(plane_size_ * window.stride * window.stride, 0.f) {}
-
-  // The padding was zeroed once; only the inside changes from plane to plane.
-  void fill(const float* plane) {
-    const int stride = window_.stride, rows = static_cast<int>((plane_size_ - kSlack) / pitch_);
-    for (int a = 0; a < stride; ++a)
-      for (int u = 0; u < rows; ++u) {
-        const int y = u * stride + a - window_.pad_top;
-        if (y < 0 || y >= window_.height) continue;
-        for (int b = 0; b < stride; ++b) fill_row(plane + static_cast<long>(y) * window_.width, b, row(a, b, u));
-      }
-  }
-
-  float* row(int phase_row, int phase_column, int index) {
-    return data_.data() + (phase_row * window_.stride + phase_column) * plane_size_ + index * pitch_;
-  }
-
- private:
-  void fill_row(const float* source, int phase, float* target) const {
-    const int stride = window_.stride, offset = phase - window_.pad_left;  // source column = target * stride + offset
-    const int first = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
-    long last = (window_.width - 1 - offset) / stride + 1;
-    if (window_.width - 1 < offset) last = 0;
-    if (last > pitch_) last = pitch_;
-    take_every(stride, source + first * stride + offset, last - first, target + first);
-  }
-
-  Window window_;
-  long pitch_, plane_size_;
-  std::vector<float> data_;
-};
 
 // One row of outputs: out[j] = sum over taps of weight * input. `tap_row[k * K + l]` is where tap (k, l) begins.
 // The last vector may overwrite what follows the row when `whole_vectors` is set: the caller writes that next.
@@ -105,37 +42,9 @@ void correlate_plane(PaddedInput<K>& input, const Taps<K>& taps, const Vector* w
   }
 }
 
-// The gradient of the output with zeros around it, so that taps may look `reach` outside.
-template <int K>
-class PaddedGradient {
- public:
-  explicit PaddedGradient(const Window& window) : window_(window), reach_(Taps<K>(window).reach) {
-    const int last_row = (window.height - 1 + window.pad_top) / window.stride;
-    const int last_column = (window.width - 1 + window.pad_left) / window.stride;
-    const int rows = 1 + reach_ + (last_row > window.out_height + reach_ ? last_row : window.out_height + reach_);
-    const long needed = 1 + last_column > window.out_width + reach_ ? 1 + last_column : window.out_width + reach_;
-    pitch_ = reach_ + round_up(needed, kLanes);
-    data_.assign(rows * pitch_ + kSlack, 0.f);
-  }
-
-  void fill(const float* grad) {
-    for (int i = 0; i < window_.out_height; ++i)
-      std::memcpy(row(i), grad + static_cast<long>(i) * window_.out_width, sizeof(float) * window_.out_width);
-  }
-
-  // Row `index` of the gradient, -reach and beyond the last row included; columns likewise.
-  float* row(int index) { return data_.data() + (index + reach_) * pitch_ + reach_; }
-
- private:
-  Window window_;
-  int reach_;
-  long pitch_;
-  std::vector<float> data_;
-};
-
 // grad_weight[k, l] = sum over outputs of gradient * the input that tap (k, l) saw there.
 template <int K>
-void weight_gradient(PaddedInput<K>& input, PaddedGradient<K>& grad, const Taps<K>& taps, const Window& window,
+void weight_gradient(PaddedInput<K>& input, PaddedOutput<K>& grad, const Taps<K>& taps, const Window& window,
                      float* grad_weight) {
   for (int k = 0; k < K; ++k) {
     Vector sum[K] = {};
@@ -156,11 +65,10 @@ void weight_gradient(PaddedInput<K>& input, PaddedGradient<K>& grad, const Taps<
 
 // Stride 2: each row of the input's gradient is two interleaved phases, each fed by its own taps.
 template <int K>
-void input_gradient_strided(PaddedGradient<K>& grad, const Taps<K>& taps, const Vector* weight, const Window& window,
+void input_gradient_strided(PaddedOutput<K>& grad, const Taps<K>& taps, const Vector* weight, const Window& window,
                             float* phase_rows, float* grad_x) {
   const int stride = window.stride;
-  const int columns = (window.width - 1 + window.pad_left) / stride + 1;
-  const long pitch = round_up(columns, kLanes);
+  const long pitch = phase_pitch(window);
   for (int y = 0; y < window.height; ++y) {
     const int phase = (y + window.pad_top) % stride, u = (y + window.pad_top) / stride;
     std::memset(phase_rows, 0, sizeof(float) * pitch * stride);
@@ -169,17 +77,11 @@ void input_gradient_strided(PaddedGradient<K>& grad, const Taps<K>& taps, const 
       for (int l = 0; l < K; ++l) {
         const float* g = grad.row(u - taps.shift[k]) - taps.shift[l];
         float* target = phase_rows + taps.phase[l] * pitch;
-        for (int v = 0; v < columns; v += kLanes)
+        for (long v = 0; v < pitch; v += kLanes)
           store(target + v, load(target + v) + weight[k * K + l] * load(g + v));
       }
     }
-    float* out = grad_x + static_cast<long>(y) * window.width;
-    for (int b = 0; b < stride; ++b) {
-      const float* from = phase_rows + b * pitch;
-      const int first = window.pad_left > b ? (window.pad_left - b + stride - 1) / stride : 0;
-      for (int v = first; v * stride + b - window.pad_left < window.width; ++v)
-        out[v * stride + b - window.pad_left] = from[v];
-    }
+    join_phases(phase_rows, pitch, window, grad_x + static_cast<long>(y) * window.width);
   }
 }
 
@@ -219,9 +121,9 @@ void backward(const float* x, const float* weight, const float* grad_y, float* g
 #pragma omp parallel
   {
     PaddedInput<K> input(window);
-    PaddedGradient<K> grad(window);
+    PaddedOutput<K> grad(window);
     PaddedInput<K> grad_input(strided ? window : flipped);
-    std::vector<float> phase_rows(2 * round_up(window.width + window.pad_left + 2, kLanes) + kSlack);
+    Scratch phase_rows(window.stride * phase_pitch(window));
     Vector broadcast[K * K];
 #pragma omp for schedule(static)
     for (long plane = 0; plane < static_cast<long>(batch) * channels; ++plane) {

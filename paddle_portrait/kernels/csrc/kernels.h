@@ -6,7 +6,7 @@
 
 namespace portrait {
 
-// The window of a 2-D convolution over one H x W plane.
+// The window of a 2-D convolution or pooling over one H x W plane.
 struct Window {
   int height, width;          // input plane
   int kernel_height, kernel_width;
@@ -43,5 +43,20 @@ void batch_norm_forward(const float* x, const float* scale, const float* shift, 
 void batch_norm_backward(const float* x, const float* scale, const float* shift, const double* mean,
                          const double* inverse_std, const float* grad_y, float* grad_x, float* grad_scale,
                          float* grad_shift, int batch, int channels, long size, bool relu);
+
+// Max pooling over square windows of 2 or 3; `winners` holds, per output, which tap of the window it came from.
+void max_pool_forward(const float* x, float* y, unsigned char* winners, long planes, const Window& window);
+void max_pool_backward(const float* grad_y, const unsigned char* winners, float* grad_x, long planes,
+                       const Window& window);
+
+// Bilinear resizing of planes, half-pixel centres unless the corners are aligned.
+void resize_forward(const float* x, float* y, long planes, int height, int width, int out_height, int out_width,
+                    bool align_corners);
+void resize_backward(const float* grad_y, float* grad_x, long planes, int height, int width, int out_height,
+                     int out_width, bool align_corners);
+
+// y's planes are first's and second's in turn; `planes` counts those of one of them.
+void interleave(const float* first, const float* second, float* y, long planes, long size);
+void deinterleave(const float* y, float* first, float* second, long planes, long size);
 
 }  // namespace portrait

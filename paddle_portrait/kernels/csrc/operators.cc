@@ -138,6 +138,83 @@ Types batch_norm_type(paddle::DataType x, paddle::DataType, paddle::DataType, pa
   return {x, paddle::DataType::FLOAT64};
 }
 
+// ---- max pooling
+
+portrait::Window pool_window(const Shape& x, int size, int stride, int padding) {
+  const std::vector<int> pads(4, padding);
+  return window_of(x, {0, 0, size, size}, stride, 1, pads);
+}
+
+std::vector<Tensor> max_pool_forward(const Tensor& x, int size, int stride, int padding) {
+  const auto shape = x.shape();
+  const auto window = pool_window(shape, size, stride, padding);
+  const Shape out{shape[0], shape[1], window.out_height, window.out_width};
+  auto y = paddle::empty(out, x.dtype(), x.place());
+  auto winners = paddle::empty(out, paddle::DataType::UINT8, x.place());
+  portrait::max_pool_forward(x.data<float>(), y.data<float>(), winners.data<uint8_t>(), shape[0] * shape[1], window);
+  return {y, winners};
+}
+
+std::vector<Tensor> max_pool_backward(const Tensor& x, const Tensor& winners, const Tensor& grad_y, int size,
+                                      int stride, int padding) {
+  auto grad_x = unfilled_like(x);
+  portrait::max_pool_backward(grad_y.data<float>(), winners.data<uint8_t>(), grad_x.data<float>(),
+                              x.shape()[0] * x.shape()[1], pool_window(x.shape(), size, stride, padding));
+  return {grad_x};
+}
+
+Shapes max_pool_shape(Shape x, int size, int stride, int padding) {
+  const Shape y{x[0], x[1], out_length(x[2], size, padding, padding, stride, 1),
+                out_length(x[3], size, padding, padding, stride, 1)};
+  return {y, y};
+}
+
+Types max_pool_type(paddle::DataType x) { return {x, paddle::DataType::UINT8}; }
+
+// ---- bilinear resizing
+
+std::vector<Tensor> resize_forward(const Tensor& x, int height, int width, bool align_corners) {
+  const auto shape = x.shape();
+  auto y = paddle::empty({shape[0], shape[1], height, width}, x.dtype(), x.place());
+  portrait::resize_forward(x.data<float>(), y.data<float>(), shape[0] * shape[1], shape[2], shape[3], height, width,
+                           align_corners);
+  return {y};
+}
+
+std::vector<Tensor> resize_backward(const Tensor& x, const Tensor& grad_y, int height, int width, bool align_corners) {
+  const auto shape = x.shape();
+  auto grad_x = unfilled_like(x);
+  portrait::resize_backward(grad_y.data<float>(), grad_x.data<float>(), shape[0] * shape[1], shape[2], shape[3],
+                            height, width, align_corners);
+  return {grad_x};
+}
+
+Shapes resize_shape(Shape x, int height, int width, bool) { return {{x[0], x[1], height, width}}; }
+
+Types same_type(paddle::DataType x) { return {x}; }
+
+// ---- channel interleaving
+
+std::vector<Tensor> interleave_forward(const Tensor& first, const Tensor& second) {
+  const auto shape = first.shape();
+  auto y = paddle::empty({shape[0], 2 * shape[1], shape[2], shape[3]}, first.dtype(), first.place());
+  portrait::interleave(first.data<float>(), second.data<float>(), y.data<float>(), shape[0] * shape[1],
+                       shape[2] * shape[3]);
+  return {y};
+}
+
+std::vector<Tensor> interleave_backward(const Tensor& grad_y) {
+  const auto shape = grad_y.shape();
+  const Shape half{shape[0], shape[1] / 2, shape[2], shape[3]};
+  auto first = paddle::empty(half, grad_y.dtype(), grad_y.place());
+  auto second = paddle::empty(half, grad_y.dtype(), grad_y.place());
+  portrait::deinterleave(grad_y.data<float>(), first.data<float>(), second.data<float>(), half[0] * half[1],
+                         half[2] * half[3]);
+  return {first, second};
+}
+
+Shapes interleave_shape(Shape first, Shape) { return {{first[0], 2 * first[1], first[2], first[3]}}; }
+
 }  // namespace
 
 PD_BUILD_OP(portrait_depthwise)
@@ -189,3 +266,40 @@ PD_BUILD_GRAD_OP(portrait_batch_norm)
     .Outputs({paddle::Grad("X"), paddle::Grad("Scale"), paddle::Grad("Shift")})
     .Attrs({"momentum: float", "epsilon: float", "relu: bool"})
     .SetKernelFn(PD_KERNEL(batch_norm_backward));
+
+PD_BUILD_OP(portrait_max_pool)
+    .Inputs({"X"})
+    .Outputs({"Y", "Winners"})
+    .Attrs({"size: int", "stride: int", "padding: int"})
+    .SetKernelFn(PD_KERNEL(max_pool_forward))
+    .SetInferShapeFn(PD_INFER_SHAPE(max_pool_shape))
+    .SetInferDtypeFn(PD_INFER_DTYPE(max_pool_type));
+PD_BUILD_GRAD_OP(portrait_max_pool)
+    .Inputs({"X", "Winners", paddle::Grad("Y")})
+    .Outputs({paddle::Grad("X")})
+    .Attrs({"size: int", "stride: int", "padding: int"})
+    .SetKernelFn(PD_KERNEL(max_pool_backward));
+
+PD_BUILD_OP(portrait_resize)
+    .Inputs({"X"})
+    .Outputs({"Y"})
+    .Attrs({"height: int", "width: int", "align_corners: bool"})
+    .SetKernelFn(PD_KERNEL(resize_forward))
+    .SetInferShapeFn(PD_INFER_SHAPE(resize_shape))
+    .SetInferDtypeFn(PD_INFER_DTYPE(same_type));
+PD_BUILD_GRAD_OP(portrait_resize)
+    .Inputs({"X", paddle::Grad("Y")})
+    .Outputs({paddle::Grad("X")})
+    .Attrs({"height: int", "width: int", "align_corners: bool"})
+    .SetKernelFn(PD_KERNEL(resize_backward));
+
+PD_BUILD_OP(portrait_interleave)
+    .Inputs({"First", "Second"})
+    .Outputs({"Y"})
+    .SetKernelFn(PD_KERNEL(interleave_forward))
+    .SetInferShapeFn(PD_INFER_SHAPE(interleave_shape))
+    .SetInferDtypeFn(PD_INFER_DTYPE(first_type));
+PD_BUILD_GRAD_OP(portrait_interleave)
+    .Inputs({paddle::Grad("Y")})
+    .Outputs({paddle::Grad("First"), paddle::Grad("Second")})
+    .SetKernelFn(PD_KERNEL(interleave_backward));

@@ -1,0 +1,38 @@
+"""What networks call in their forward, by the kernels where they apply and by stock Paddle everywhere else."""
+
+from __future__ import annotations
+
+import paddle
+import paddle.nn.functional as F
+
+from paddle_portrait.kernels import operators
+from paddle_portrait.kernels.switch import kernels_ready
+
+
+def applies_to(*tensors: paddle.Tensor) -> bool:
+    """Return whether the kernels take these tensors: float32 N×C×H×W on the CPU, with gradients to come, wanted."""
+    return all(operators.takes_input(x) and not x.stop_gradient for x in tensors) and kernels_ready()
+
+
+def max_pool2d(x: paddle.Tensor, kernel_size: int, stride: int, padding: int = 0) -> paddle.Tensor:
+    """Return ``F.max_pool2d(x, kernel_size, stride, padding)`` of N×C×H×W: the same values and gradients."""
+    fits = kernel_size in operators.POOL_SIZES and stride in (1, 2) and 2 * padding <= kernel_size
+    if fits and applies_to(x):
+        return operators.max_pool(x, kernel_size, stride, padding)
+    return F.max_pool2d(x, kernel_size, stride, padding)
+
+
+def resize_bilinear(x: paddle.Tensor, size: tuple[int, int], align_corners: bool = False) -> paddle.Tensor:
+    """Return ``F.interpolate(x, size, mode="bilinear", align_corners=…)`` of N×C×H×W; ``size`` is (height, width)."""
+    if applies_to(x):
+        return operators.resize(x, int(size[0]), int(size[1]), align_corners)
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
+
+
+def interleave_channels(first: paddle.Tensor, second: paddle.Tensor) -> paddle.Tensor:
+    """Return N×2C×H×W with the channels of two N×C×H×W tensors in turn: a two-group shuffle of their concat."""
+    if applies_to(first, second):
+        return operators.interleave(first, second)
+    count, channels, height, width = first.shape
+    stacked = paddle.stack([first.reshape([count, channels, -1]), second.reshape([count, channels, -1])], axis=2)
+    return stacked.reshape([count, 2 * channels, height, width])
