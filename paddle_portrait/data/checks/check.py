@@ -123,10 +123,10 @@ def _check_part(part: PortraitDataset, missing: set[str], budget: int | None, re
     straight = mask_rules.find_swapped(pairs, report)
     mask_rules.find_wrong_kind(straight, mask_format, report)
     mask_rules.find_other_sizes(straight, report)
-    mask_rules.find_wrong_values(straight, reader, report)
+    believed = mask_rules.find_wrong_values(straight, reader, report)
     if problem and _EXPLAINS_READER.isdisjoint(finding.code for finding in report.findings):
         report.add("mask_format", "error", problem)
-    return straight
+    return believed
 
 
 def _reader_of(part: PortraitDataset, present: Files, mask_format: str) -> tuple[MaskReader, str]:

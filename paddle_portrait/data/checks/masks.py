@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from paddle_portrait.data.checks.facts import PairFacts
 from paddle_portrait.data.checks.report import CheckReport, Severity, named, share
@@ -92,8 +93,12 @@ def find_other_sizes(pairs: Sequence[PairFacts], report: CheckReport) -> None:
     )
 
 
-def find_wrong_values(pairs: Sequence[PairFacts], reader: MaskReader, report: CheckReport) -> None:
-    """Report masks whose values the data set's interpretation refuses, or takes for something that they hardly are."""
+def find_wrong_values(pairs: Sequence[PairFacts], reader: MaskReader, report: CheckReport) -> list[PairFacts]:
+    """Report masks whose values the data set's interpretation refuses, or takes for something that they hardly are.
+
+    Returns:
+        The pairs; without what was made of their masks where that cannot be believed.
+    """
     # What a JPEG smeared is reported as that.
     read = [pair for pair in pairs if pair.mask is not None and not pair.label_is_jpeg]
     by_code: dict[str, list[PairFacts]] = {}
@@ -109,8 +114,9 @@ def find_wrong_values(pairs: Sequence[PairFacts], reader: MaskReader, report: Ch
             f"{reader.reason}): {named(files, notes)}. {_ADVICE[code]}",
             files,
         )
-    if reader.soft and read and not by_code:
-        _find_odd_soft(read, reader, report)
+    if reader.soft and read and not by_code and not _soft_is_credible(read, reader, report):
+        return [replace(pair, mask=None) for pair in pairs]
+    return list(pairs)
 
 
 _ADVICE = {
@@ -126,8 +132,8 @@ def _code_of_values(values: tuple[int, ...], reader: MaskReader) -> str:
     return "masks_01_as_255" if reader.kind != "indices" and values[-1] == 1 else "mask_values"
 
 
-def _find_odd_soft(pairs: Sequence[PairFacts], reader: MaskReader, report: CheckReport) -> None:
-    """Report "soft" masks without any sure person (class numbers, a scaled mask) or with a handful of levels."""
+def _soft_is_credible(pairs: Sequence[PairFacts], reader: MaskReader, report: CheckReport) -> bool:
+    """Report "soft" masks with a handful of levels, or without any sure person: these are not soft at all."""
     present = set().union(*(pair.mask.values for pair in pairs if pair.mask is not None))
     files, notes = _with_values(pairs)
     if 0 < max(present) < _SURE_SHARE * reader.full:
@@ -138,7 +144,8 @@ def _find_odd_soft(pairs: Sequence[PairFacts], reader: MaskReader, report: Check
             f"{reader.full}, so they look like class numbers: {named(files, notes)}. {_ADVICE['mask_values']}",
             files,
         )
-    elif 2 < len(present) <= _FEW_LEVELS:
+        return False
+    if 2 < len(present) <= _FEW_LEVELS:
         report.add(
             "few_levels",
             "warning",
@@ -146,6 +153,7 @@ def _find_odd_soft(pairs: Sequence[PairFacts], reader: MaskReader, report: Check
             f"{named(files, notes)}. If the values in between mean 'unsure' or another class, convert the masks.",
             files,
         )
+    return True
 
 
 def find_odd_contents(pairs: Sequence[PairFacts], report: CheckReport) -> None:
