@@ -29,13 +29,9 @@ def predict_options(arguments: argparse.Namespace, config: Config) -> PredictOpt
     """Return the options of the config's ``test_config``, overruled by the flags that were given.
 
     Raises:
-        UserError: an option that would have no effect or is not supported.
+        UserError: an option that is wrong or would have no effect.
     """
     from paddle_portrait.engine.inferring import PredictOptions
-    from paddle_portrait.errors import UserError
 
-    options = dict(config.get("test_config") or {})
-    if options.pop("auc_roc", False):
-        raise UserError(f"{config.where('test_config.auc_roc')}: auc_roc is not computed here; set it to false.")
     given = {name: getattr(arguments, name) for name in _FLAGS if getattr(arguments, name) is not None}
-    return PredictOptions.from_mapping({**options, **given})
+    return PredictOptions.from_mapping({**config.evaluation_options(), **given})

@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 
 _WIDTH, _HEIGHT = 360, 170
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 10, 26
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 20, 10, 26
 _MAX_POINTS = 400
 
 

@@ -20,6 +20,9 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 _TILES = ("miou", "person_iou", "boundary_iou", "pixel_accuracy", "mae")
 _HISTOGRAMS = ("person_iou", "boundary_iou")
+_CAPTIONS = ("person_iou", "boundary_iou", "mae", "warping_error")
+_CURVES = ("miou", "person_iou", "boundary_iou")  # of the evaluations during the training
+_NOT_DRAWN = ("iteration", "epoch")
 _TABLE_ROWS = 500
 
 
@@ -95,6 +98,7 @@ def render(report: EvalReport, surroundings: Surroundings, worst: Sequence[Exhib
         curves=_curves(surroundings.history),
         galleries=[("The worst images", worst), ("Images around the median", median)],
         picture_titles=TITLES,
+        captions=[figure for figure in FIGURES if figure.key in keys and figure.key in _CAPTIONS],
         row_figures=[figure for figure in FIGURES if figure.key in keys],
         rows=worst_first(report.rows)[:_TABLE_ROWS],
         invented=INVENTED_RGB,
@@ -109,25 +113,21 @@ def _histograms(report: EvalReport) -> list[tuple[str, Any]]:
 
 
 def _curves(history: Sequence[Mapping[str, Any]]) -> list[tuple[str, Any]]:
-    """Return a chart for every figure that the training wrote down, its own figures first."""
-    series: dict[str, list[tuple[float, float]]] = {}
-    for kind, prefix in (("train", ""), ("eval", "evaluation: ")):
-        for row in history:
-            for key, value in row.items():
-                if row.get("kind") == kind and key not in ("iteration", "images") and _is_number(value):
-                    series.setdefault(prefix + key, []).append((row["iteration"], float(value)))
-    charts = [(name, line_chart(name, points)) for name, points in series.items()]
-    return [(name, _markup(chart)) for name, chart in charts if chart]
+    """Return charts of the training's scores, then of its losses and learning rate, where they have two points."""
+    titles = {figure.key: f"{figure.title} on the validation set" for figure in FIGURES} | {"lr": "learning rate"}
+    series: dict[str, list[tuple[float, float]]] = {titles[key]: [] for key in _CURVES}
+    for row in history:
+        for key, value in row.items():
+            shown = key in _CURVES if row.get("kind") == "eval" else key not in _NOT_DRAWN
+            if shown and isinstance(value, (int, float)):
+                series.setdefault(titles.get(key, key), []).append((row["iteration"], float(value)))
+    return [(name, _markup(line_chart(name, points))) for name, points in series.items() if len(points) > 1]
 
 
 def _markup(chart: str) -> Any:
     from markupsafe import Markup
 
     return Markup(chart)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _without_nan(value: Any) -> Any:
