@@ -58,7 +58,7 @@ class MaskReader:
         full = self.full if values.dtype == np.uint16 else 255
         if int(values.max()) == 1 or int(values.max()) > full:
             raise UserError(
-                f"{path}: mask values {show_values(np.unique(values))}, but the masks of this data set are "
+                f"{path}: mask values {show_values(present_values(values))}, but the masks of this data set are "
                 f"{self.describe()} ({self.reason}). Convert the file, or set mask_format "
                 f"({', '.join(MASK_FORMATS)}) if all files are like it."
             )
@@ -75,21 +75,23 @@ class MaskReader:
         return f"binary: 0 = background, {self.full} = person"
 
     def _indices(self, values: np.ndarray, path: str) -> np.ndarray:
-        wrong = (values >= self.num_classes) & (values != self.ignore_index)
-        if wrong.any():
+        if int(values.max()) < self.num_classes and self.ignore_index >= self.num_classes:
+            return values.astype(np.uint8, copy=False)
+        present = set(present_values(values))
+        if present - {self.ignore_index, *range(self.num_classes)}:
             raise UserError(
-                f"{path}: mask values {show_values(np.unique(values))}, but the masks of this data set are "
+                f"{path}: mask values {show_values(present)}, but the masks of this data set are "
                 f"{self.describe()} ({self.reason}). Convert the file, or set mask_format: binary255 if "
-                f"{int(values.max())} means person, or soft if values in between are wanted."
+                f"{max(present)} means person, or soft if values in between are wanted."
             )
-        if self.ignore_index != IGNORE:
-            values = np.where(values == self.ignore_index, IGNORE, values)
-        elif self.num_classes == 2 and not self.ignores and _is_binary255(values):
+        if self.num_classes == 2 and present == {0, 255} and not self.ignores:
             raise UserError(
-                f"{path}: mask values {show_values(np.unique(values))}: 255 would be ignored in training and no "
+                f"{path}: mask values {show_values(present)}: 255 would be ignored in training and no "
                 f"pixel is a person, but the masks of this data set are {self.describe()} ({self.reason}). "
                 "Set mask_format: binary255 if 255 means person."
             )
+        if self.ignore_index != IGNORE:
+            values = np.where(values == self.ignore_index, IGNORE, values)
         return values.astype(np.uint8, copy=False)
 
 
@@ -111,9 +113,9 @@ def choose_reader(files: Sequence[str], mask_format: str, num_classes: int, igno
         raise UserError(f"mask_format {mask_format} is for two classes, not {num_classes}; leave it out.")
     sampled = _spread(files)
     _check_jpeg(sampled, mask_format)
-    seen = [(mask.dtype, set(np.unique(mask).tolist())) for mask in map(read_mask, sampled)]
-    values = set().union(*(present for _, present in seen))
-    ignores = any({1, ignore_index} <= present for _, present in seen)
+    seen = [set(present_values(mask)) for mask in map(read_mask, sampled)]
+    values = set().union(*seen)
+    ignores = any({1, ignore_index} <= present for present in seen)
     full = 65535 if max(values, default=0) > 255 else 255
     kind, reason = mask_format, "as mask_format says"
     if mask_format == "auto" and num_classes != 2:
@@ -121,6 +123,11 @@ def choose_reader(files: Sequence[str], mask_format: str, num_classes: int, igno
     elif mask_format == "auto":
         kind, reason = _guess_kind(values), f"seen in {len(sampled)} of {len(files)} masks: {show_values(values)}"
     return MaskReader(_KINDS[kind], num_classes, ignore_index, full, ignores, reason)
+
+
+def present_values(values: np.ndarray) -> list[int]:
+    """Return the sorted distinct values of a mask, without sorting all its pixels."""
+    return np.flatnonzero(np.bincount(values.ravel())).tolist()
 
 
 def show_values(values: Iterable[int]) -> str:
@@ -135,11 +142,6 @@ def _guess_kind(values: set[int]) -> str:
     if values <= {0, 1, IGNORE} and 1 in values:
         return "binary01"
     return "binary255" if values <= {0, 255} or values <= {0, 65535} else "soft"
-
-
-def _is_binary255(values: np.ndarray) -> bool:
-    present = np.unique(values)
-    return len(present) == 2 and present[0] == 0 and present[1] == IGNORE
 
 
 def _spread(files: Sequence[str]) -> list[str]:

@@ -146,7 +146,7 @@ def _decode_fast(data: bytes, header: Image.Image, name: str) -> np.ndarray:
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if decoded is None:
         raise UserError(f"{name}: the image is damaged or cut short. Export it again or remove it.")
-    rgb = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+    rgb = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=decoded)  # in place: photos may be large
     return _turn(rgb, _orientation(header))
 
 

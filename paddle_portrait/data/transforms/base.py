@@ -9,7 +9,7 @@ import numpy as np
 
 from paddle_portrait.data.sample import IGNORE, Sample
 from paddle_portrait.data.transforms.labels import pad_label, resize_label
-from paddle_portrait.preprocess.geometry import Operation, Resized
+from paddle_portrait.preprocess.geometry import Operation, Padded, Resized
 
 
 class Transform(ABC):
@@ -37,6 +37,6 @@ class StepTransform(Transform):
         label = sample.label
         if label is not None and isinstance(operation, Resized):
             label = resize_label(label, operation.after)
-        elif label is not None:
+        elif label is not None and isinstance(operation, Padded):
             label = pad_label(label, operation, self.label_padding_value)
         return sample.with_arrays(operation.apply(sample.image), label)
