@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,7 +135,7 @@ def evaluate(
     report = EvalReport()
     flicker = FlickerMetrics() if sequence else None
     started = time.perf_counter()
-    with EvalLoader(dataset, batch_size, num_workers, rank, world_size) as loader:
+    with closing(EvalLoader(dataset, batch_size, num_workers, rank, world_size)) as loader:
         rows = _rows(report, model, loader, predict_options or PredictOptions())
         if flicker is not None:
             rows = _with_flicker(rows, flicker, dataset)

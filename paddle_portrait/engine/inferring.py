@@ -48,10 +48,16 @@ class PredictOptions:
         if not self.scales or min(self.scales) <= 0:
             raise UserError(f"scales must be numbers above 0, not {list(self.scales)}.")
         self._refuse_idle_options()
-        if self.is_slide and (self.crop_size is None or self.stride is None):
+        if self.is_slide:
+            crop, stride = self.windows()
+            if stride[0] > crop[0] or stride[1] > crop[1]:
+                raise UserError(f"stride {stride} is larger than crop_size {crop}: pixels would be left out.")
+
+    def windows(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return ``crop_size`` and ``stride``, which sliding windows need both."""
+        if self.crop_size is None or self.stride is None:
             raise UserError("is_slide needs crop_size and stride, each as width height.")
-        if self.is_slide and any(step > side for step, side in zip(self.stride, self.crop_size, strict=True)):
-            raise UserError(f"stride {self.stride} is over crop_size {self.crop_size}: pixels would be left out.")
+        return self.crop_size, self.stride
 
     def _refuse_idle_options(self) -> None:
         flips = {"flip_horizontal": self.flip_horizontal, "flip_vertical": self.flip_vertical}
@@ -158,8 +164,7 @@ def _slide(model: paddle.nn.Layer, images: paddle.Tensor, options: PredictOption
     import paddle
 
     height, width = images.shape[2:]
-    crop_w, crop_h = options.crop_size
-    stride_w, stride_h = options.stride
+    (crop_w, crop_h), (stride_w, stride_h) = options.windows()
     total, count = None, paddle.zeros([1, 1, height, width])
     for top in _window_starts(height, crop_h, stride_h):
         for left in _window_starts(width, crop_w, stride_w):

@@ -73,7 +73,7 @@ def boundary_iou(
     truth = hard_label(label, ignore_index)
     invalid = ~valid_pixels(truth, ignore_index)
     ignored = invalid if invalid.any() else None
-    band_px = band_width(*np.shape(pred), dilation_ratio=dilation_ratio)
+    band_px = band_width(truth.shape[0], truth.shape[1], dilation_ratio)
     truth_mask = (truth != 0) & ~invalid
     guess_mask = (np.asarray(pred) != 0) & ~invalid
     truth_band = boundary_band(truth_mask, band_px, ignored)

@@ -17,7 +17,7 @@ def dense_flow(from_rgb: np.ndarray, to_rgb: np.ndarray) -> np.ndarray:
         float32 H×W×2 (dx, dy) in pixels: what is at (x, y) of the first is at (x + dx, y + dy) of the second.
     """
     first, second = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (from_rgb, to_rgb))
-    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(first, second, None)
+    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(first, second, None)
 
 
 def warp(values: np.ndarray, flow: np.ndarray, interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:

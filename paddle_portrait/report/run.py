@@ -93,8 +93,9 @@ def judge_split(config: Config, options: JudgeOptions) -> EvalReport:
     )
     write_json(report, surroundings, options.save_dir / JSON_NAME)
     worst, median = choose_rows(report.rows, options.gallery)
-    exhibits = [make_exhibits(model, dataset, rows, options.predict) for rows in (worst, median)]
-    write_html(report, surroundings, *exhibits, options.save_dir / HTML_NAME)
+    shown_worst = make_exhibits(model, dataset, worst, options.predict)
+    shown_median = make_exhibits(model, dataset, median, options.predict)
+    write_html(report, surroundings, shown_worst, shown_median, options.save_dir / HTML_NAME)
     return report
 
 
