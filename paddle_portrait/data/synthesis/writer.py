@@ -100,6 +100,7 @@ def write_portraits(
     folder, recipe = Path(folder), Recipe(count, seed, tuple(size_hw), soft)
     recipe.check()
     if is_written(folder, recipe):
+        logger.info("%s holds these %d pictures already: kept", folder, count)
         return False
     if folder.exists() and any(folder.iterdir()) and not (folder / _RECIPE_FILE).exists() and not _unfinished(folder):
         raise UserError(
