@@ -433,3 +433,4 @@ def test_the_cheap_level_decodes_few_pairs(tmp_path):
     report = check_dataset(folder.dataset(), level="cheap")
     assert report.statistics["pairs"] == 50 * COUNT
     assert 0 < report.statistics["inspected"] < 50
+    assert f"of {50 * COUNT} pairs looked into" in report.summary()

@@ -50,6 +50,7 @@ def check_dataset(
     """
     dataset = as_dataset(dataset)
     report = CheckReport(name)
+    report.statistics = {"pairs": len(dataset.files), "inspected": 0}
     missing = file_rules.find_missing(dataset.files, report)
     if training:
         file_rules.find_unlabelled(dataset.files, report)
@@ -68,7 +69,7 @@ def check_dataset(
     report.looks = {pair.image: pair.look for pair in inspected}
     if level == "full":
         find_lookalikes(report.looks, report)
-    report.statistics = {"pairs": len(dataset.files), **describe_pairs(inspected)}
+    report.statistics.update(describe_pairs(inspected))
     return report
 
 
@@ -119,6 +120,7 @@ def _check_part(part: PortraitDataset, missing: set[str], budget: int | None, re
     mask_format = getattr(part, "mask_format", "auto")
     reader, problem = _reader_of(part, present, mask_format)
     pairs = _inspect(spread(present, budget), reader, f"checking {report.name}" if budget is None else None)
+    report.statistics["inspected"] += len(pairs)
     mask_rules.find_unreadable(pairs, report)
     straight = mask_rules.find_swapped(pairs, report)
     mask_rules.find_wrong_kind(straight, mask_format, report)

@@ -54,7 +54,7 @@ class PairFacts:
         image_is_flat: whether the photo has so few grey values that it looks like a mask.
         label_is_photo: whether the mask looks like a photo.
         label_is_coloured: whether the mask is a picture in colours.
-        label_is_jpeg: whether the mask is a JPEG file.
+        label_is_jpeg: whether the mask, one that can be read, is a JPEG file.
         mask: how the mask is read; None when it cannot be.
     """
 
@@ -92,21 +92,19 @@ def inspect_pair(image: str, label: str | None, reader: MaskReader) -> PairFacts
 
 
 def _inspect_label(label: str, reader: MaskReader) -> dict[str, Any]:
-    jpeg = {"label_is_jpeg": is_jpeg(label)}
     try:
         values = read_mask(label)
     except UserError as error:
         try:
             pixels = read_image(label)
         except UserError:
-            return {"label_problem": str(error), **jpeg}
-        is_photo = _flatness(pixels) < _BUSY_SHARE
-        return {"label_is_coloured": True, "label_is_photo": is_photo, **jpeg}
+            return {"label_problem": str(error)}
+        return {"label_is_coloured": True, "label_is_photo": _flatness(pixels) < _BUSY_SHARE}
     return {
         "label_hw": values.shape,
         "label_is_photo": _flatness(values) < _BUSY_SHARE,
+        "label_is_jpeg": is_jpeg(label),
         "mask": describe_mask(values, label, reader),
-        **jpeg,
     }
 
 

@@ -66,7 +66,7 @@ def find_wrong_kind(pairs: Sequence[PairFacts], mask_format: str, report: CheckR
     spoils = mask_format in ("auto", "binary01")
     _add(
         report, "jpeg_masks", "error" if spoils else "warning", pairs,
-        lambda pair: pair.label_is_jpeg and not pair.label_is_coloured,
+        lambda pair: pair.label_is_jpeg,
         "are JPEG files, whose compression smears the values around every outline",
         "Save masks as PNG" + ("; or set mask_format: binary255, which splits them at half." if spoils else "."),
     )  # fmt: skip

@@ -59,6 +59,12 @@ class CheckReport:
         """Findings that deserve a look."""
         return [finding for finding in self.findings if finding.severity == "warning"]
 
+    @property
+    def scope(self) -> str:
+        """The name, and how much was decoded where that is not everything."""
+        inspected, pairs = self.statistics.get("inspected", 0), self.statistics.get("pairs", 0)
+        return self.name if inspected >= pairs else f"{self.name} ({inspected} of {pairs} pairs looked into)"
+
     def add(self, code: str, severity: Severity, message: str, files: Sequence[str] = ()) -> None:
         """Append a finding."""
         self.findings.append(Finding(code, severity, message, tuple(files)))
@@ -75,7 +81,7 @@ class CheckReport:
 
     def summary(self) -> str:
         """Return a few lines for a person: counts, shares, then every finding."""
-        lines = [f"{self.name}: {self._headline()}"]
+        lines = [f"{self.scope}: {self._headline()}"]
         lines += [f"  {finding.severity} [{finding.code}] {finding.message}" for finding in self.errors + self.warnings]
         return "\n".join(lines)
 
@@ -108,10 +114,14 @@ def raise_errors(reports: Sequence[CheckReport]) -> None:
     """
     for report in reports:
         for finding in report.warnings:
-            logger.warning("%s: %s", report.name, finding.message)
-    problems = [f"{report.name}: {finding.message}" for report in reports for finding in report.errors]
+            logger.warning("%s: %s", report.scope, finding.message)
+    problems = [f"  - {report.scope}: {finding.message}" for report in reports for finding in report.errors]
     if problems:
-        raise UserError("the data cannot be trained on:\n" + "\n".join(f"  - {problem}" for problem in problems))
+        raise UserError(
+            "the data cannot be trained on:\n"
+            + "\n".join(problems)
+            + "\nAll files by name, and a look at the data: python tools/check_dataset.py --config FILE --save_dir DIR"
+        )
 
 
 def named(files: Sequence[str], notes: Sequence[str] | None = None) -> str:

@@ -17,7 +17,7 @@ _COMMON_SIZES = 5
 
 def describe_pairs(pairs: Sequence[PairFacts]) -> dict[str, Any]:
     """Return the figures of pairs that were decoded, as plain types; parts without any pair are left out."""
-    figures: dict[str, Any] = {"inspected": len(pairs)}
+    figures: dict[str, Any] = {}
     sizes = [pair.image_hw for pair in pairs if pair.image_hw]
     if sizes:
         figures["height"] = _spread_of([h for h, _ in sizes], whole=True)
