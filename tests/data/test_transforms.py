@@ -340,3 +340,29 @@ def test_a_transform_that_batches_cannot_carry() -> None:
     pytest.importorskip("paddleseg.transforms")
     with pytest.raises(UserError, match=f"{name} adds instances"):
         Pipeline([TRANSFORMS.build(name, num_classes=2)]).augment(disc(), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("Resize", {"target_size": [70, 90]}),
+        ("Resize", {"target_size": [90, 50], "keep_ratio": True}),
+        ("Resize", {"target_size": [71, 33], "size_divisor": 16, "interp": "AREA"}),
+        ("ResizeByLong", {"long_size": 77}),
+        ("ResizeByShort", {"short_size": 33, "max_size": 40}),
+        ("LimitLong", {"max_long": 50}),
+        ("LimitLong", {"min_long": 150}),
+        ("Padding", {"target_size": [200, 210], "im_padding_value": 50}),
+        ("PaddingByAspectRatio", {"aspect_ratio": 1.7, "im_padding_value": 50}),
+    ],
+)
+def test_fixed_geometry_is_paddlesegs(name: str, arguments: dict[str, Any]) -> None:
+    theirs = pytest.importorskip("paddleseg.transforms")
+    image = np.random.default_rng(0).integers(0, 256, (101, 67, 3), dtype=np.uint8)
+    data = {"img": image.astype(np.float32), "label": image[..., 0] // 128, "gt_fields": ["label"], "trans_info": []}
+    expected = getattr(theirs, name)(**arguments)(data)
+    result = TRANSFORMS.build(name, **arguments)(Sample(image, image[..., 0] // 128), np.random.default_rng(0))
+    assert result.image.shape == expected["img"].shape and result.label is not None
+    # uint8 against their float32: the rounding of a level
+    assert np.abs(result.image - np.clip(expected["img"], 0, 255)).max() <= 1
+    assert result.label.shape == expected["label"].shape
