@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import paddle
 
     from paddle_portrait.data.batch import Batch
+    from paddle_portrait.data.datasets.base import PortraitDataset
     from paddle_portrait.data.loader import LoadableDataset
     from paddle_portrait.data.sample import Sample
     from paddle_portrait.preprocess.geometry import Geometry
@@ -113,7 +114,7 @@ def evaluate(
 
     Args:
         model: network with two or more classes, or one logit of the person.
-        dataset: a data set with labels, whose transforms are deterministic.
+        dataset: a data set with labels, ours or paddleseg's, whose transforms are deterministic.
         batch_size: largest number of images a step; images of different tensor size go one by one.
         num_workers: threads that read images.
         predict_options: flips, scales, sliding windows.
@@ -138,7 +139,7 @@ def evaluate(
     with closing(EvalLoader(dataset, batch_size, num_workers, rank, world_size)) as loader:
         rows = _rows(report, model, loader, predict_options or PredictOptions())
         if flicker is not None:
-            rows = _with_flicker(rows, flicker, dataset)
+            rows = _with_flicker(rows, flicker, loader.dataset)
         shown = track(rows, "evaluating", total=len(loader)) if progress else rows
         report.rows = [row for row, _, _ in shown]
     if flicker is not None:
@@ -167,7 +168,7 @@ def _rows(
             yield row, judged, label
 
 
-def _with_flicker(rows: Iterator[JudgedRow], flicker: FlickerMetrics, dataset: LoadableDataset) -> Iterator[JudgedRow]:
+def _with_flicker(rows: Iterator[JudgedRow], flicker: FlickerMetrics, dataset: PortraitDataset) -> Iterator[JudgedRow]:
     """Add to each row how its frame differs from the one before it in the same folder."""
     clip = None
     for row, judged, label in rows:
@@ -207,15 +208,14 @@ def judge(probabilities: np.ndarray, geometry: Geometry, path: str = "the image"
 
 
 def judge_one(
-    model: paddle.nn.Layer, dataset: LoadableDataset, index: int, options: PredictOptions | None = None
+    model: paddle.nn.Layer, dataset: PortraitDataset, index: int, options: PredictOptions | None = None
 ) -> tuple[Sample, Judged]:
     """Return one sample of ``dataset`` as it is on the disk, and the network's answer to it."""
     import paddle
 
-    sample, preprocess = dataset.load(index), dataset.pipeline.preprocess()
-    image, geometry = preprocess.fit(sample.image)
-    tensor = paddle.to_tensor(preprocess.to_tensor([image]))
-    return sample, judge(class_probabilities(model, tensor, options)[0], geometry, sample.path)
+    item = dataset.eval_item(index)
+    probabilities = class_probabilities(model, paddle.to_tensor(item.tensor[None]), options)
+    return dataset.load(index), judge(probabilities[0], item.geometry, item.path)
 
 
 def _check_label(path: str, geometry: Geometry, label: np.ndarray | None) -> None:

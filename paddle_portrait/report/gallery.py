@@ -18,7 +18,7 @@ from paddle_portrait.pictures import overlay
 if TYPE_CHECKING:
     import paddle
 
-    from paddle_portrait.data.loader import LoadableDataset
+    from paddle_portrait.data.datasets.base import PortraitDataset
     from paddle_portrait.data.sample import Sample
 
 TITLES = ("Image", "Label", "Prediction", "Error")
@@ -53,7 +53,7 @@ def choose_rows(rows: Sequence[Row], count: int, key: str = "person_iou") -> tup
 
 
 def make_exhibits(
-    model: paddle.nn.Layer, dataset: LoadableDataset, rows: Sequence[Row], options: PredictOptions | None = None
+    model: paddle.nn.Layer, dataset: PortraitDataset, rows: Sequence[Row], options: PredictOptions | None = None
 ) -> list[Exhibit]:
     """Run the network again on the images of ``rows`` and draw them."""
     exhibits = []

@@ -11,6 +11,7 @@ from typing import Any
 
 from paddle_portrait.config import Config
 from paddle_portrait.console import logger
+from paddle_portrait.data.datasets.foreign import as_dataset
 from paddle_portrait.engine.checkpoint import load_weights
 from paddle_portrait.engine.evaluator import EvalReport, evaluate
 from paddle_portrait.engine.history import read_history
@@ -69,7 +70,7 @@ def judge_split(config: Config, options: JudgeOptions) -> EvalReport:
         check_writable(card)
     model = MODELS.build_node(config["model"])
     load_weights(model, weights_file)
-    dataset = DATASETS.build_node(_with_transforms(config, section))
+    dataset = as_dataset(DATASETS.build_node(_with_transforms(config, section)))
     data = ", ".join(name for name, _ in _lists(dataset))
     digest = file_sha256(weights_file)
     if is_final and (looks := earlier_looks(card, data, digest)):
