@@ -29,7 +29,7 @@ def nearest_name(name: str, allowed: Iterable[str]) -> str | None:
 
 def describe_unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
     """Return the standard sentence for an unknown name: the nearest one, then all that are allowed."""
-    names = sorted(allowed)
+    names = sorted(set(allowed))
     nearest = nearest_name(name, names)
     hint = f" Did you mean '{nearest}'?" if nearest else ""
     return f"unknown {kind} '{name}'.{hint} Allowed: {', '.join(names) or '(none)'}."

@@ -86,7 +86,7 @@ def _checkpoint(arguments: argparse.Namespace) -> Callable[[Any], Any]:
 
     flags = {name: getattr(arguments, name) for name in _OPTIONS if getattr(arguments, name) is not None}
     options = PredictOptions.from_mapping({**config.get("test_config", {}), **flags})
-    choose_device(arguments.device)
+    choose_device(arguments.device, config.get("global.device"))
     network = load_trained(config, arguments.model_path)
     return TrainedPredictor(network, Preprocess.from_transforms(config.inference_transforms()), options)
 

@@ -102,7 +102,7 @@ def _run(arguments: argparse.Namespace, config: Config, save_dir: Path) -> int:
     from paddle_portrait.engine.environment import choose_device
     from paddle_portrait.engine.stages import train
 
-    choose_device(arguments.device)
+    choose_device(arguments.device, config.get("global.device"))
     distributed.start()
     main_process = distributed.is_main()
     setup_logging(save_dir / "train.log" if main_process else None, logging.INFO if main_process else logging.WARNING)

@@ -68,7 +68,7 @@ def _judge(arguments: argparse.Namespace) -> int:
     from paddle_portrait.report.figures import text_table
     from paddle_portrait.report.run import HTML_NAME, JudgeOptions, judge_split
 
-    choose_device(arguments.device)
+    choose_device(arguments.device, config.get("global.device"))
     save_dir = Path(arguments.save_dir)
     report = judge_split(
         config,

@@ -34,7 +34,7 @@ from paddle_portrait.engine.hooks import (
     ProfilerHook,
     VisualDLHook,
 )
-from paddle_portrait.engine.inferring import person_probability
+from paddle_portrait.engine.inferring import PredictOptions, person_probability
 from paddle_portrait.engine.precision import Precision
 from paddle_portrait.engine.schedules import build_schedule
 from paddle_portrait.engine.trainer import Trainer
@@ -173,7 +173,7 @@ def _build_datasets(config: Config, options: RunOptions, batch_size: int) -> tup
             raise UserError(f"{config.path}: --do_eval needs a val_dataset, and the config has none.")
         val_dataset = DATASETS.build_node(config.component("val_dataset"))
     cheap_checks(train_dataset, val_dataset, batch_size)
-    for section in ("train_dataset", "val_dataset"):
+    for section in ("train_dataset", "val_dataset") if options.do_eval else ("train_dataset",):
         for path in sorted(set(_list_files(config.get(section)))):
             logger.info("%s: %s", section, describe_list(path))
     return train_dataset, val_dataset
@@ -229,9 +229,10 @@ def _build_hooks(
 
 def _evaluation(val_dataset: Any, batch_size: int, config: Config) -> Callable[[nn.Layer], Mapping[str, float]]:
     workers = int(config.setting("num_workers", 0))
+    options = PredictOptions(**config.evaluation_options())
 
     def evaluate_network(model: nn.Layer) -> Mapping[str, float]:
-        return evaluate(model, val_dataset, batch_size=batch_size, num_workers=workers, progress=False).summary
+        return evaluate(model, val_dataset, batch_size, workers, options, progress=False).summary
 
     return evaluate_network
 

@@ -44,6 +44,18 @@ def any_process(flag: bool) -> bool:
     return bool(count.item() > 0)
 
 
+def mean_over_processes(values: Sequence[float]) -> list[float]:
+    """Return the mean of each value over all processes. All must call it with as many values."""
+    if world_size() == 1:
+        return list(values)
+    import paddle
+    import paddle.distributed as dist
+
+    total = paddle.to_tensor(list(values), dtype="float64")
+    dist.all_reduce(total)  # gloo knows no mean
+    return [float(value) / world_size() for value in total.numpy()]
+
+
 def broadcast_float(value: float) -> float:
     """Return the main process's ``value`` in all processes. All must call it."""
     if world_size() == 1:

@@ -15,14 +15,22 @@ from paddle_portrait.engine import distributed
 from paddle_portrait.errors import UserError
 
 
-def choose_device(name: str | None = None) -> str:
+def choose_device(name: str | None = None, preferred: str | None = None) -> str:
     """Set and return Paddle's device: ``name``, or a GPU where the installed Paddle drives one, else the CPU.
+
+    Args:
+        name: what a flag asks for.
+        preferred: what a config asks for. PaddleSeg's configs say ``gpu`` by default, so a config's GPU that is
+            not to be had gives the CPU and a line in the log.
 
     Raises:
         UserError: ``name`` is not to be had here. Nothing falls back in silence.
     """
     has_gpu = paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
-    chosen = name or ("gpu" if has_gpu else "cpu")
+    if name is None and preferred is not None and preferred.startswith("gpu") and not has_gpu:
+        logger.info("the config asks for device '%s', which is not to be had here; using the CPU", preferred)
+        preferred = "cpu"
+    chosen = name or preferred or ("gpu" if has_gpu else "cpu")
     if chosen.startswith("gpu") and not has_gpu:
         why = "it was built for CPUs only" if not paddle.device.is_compiled_with_cuda() else "it sees no GPU"
         raise UserError(

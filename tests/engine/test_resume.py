@@ -204,7 +204,5 @@ def test_a_changed_environment_is_said_on_resume(config_file, tmp_path, caplog):
     save_checkpoint(tmp_path / "run" / "iter_3", Checkpoint(saved.weights, saved.arrays, state))
     assert json.loads(state_file.read_text())["environment"]["processes"] == 8
     with caplog.at_level("WARNING", logger="paddle_portrait"):
-        build_trainer(
-            load_config(str(path)), RunOptions(tmp_path / "run", do_eval=True, use_ema=True, resume="auto")
-        )
+        build_trainer(load_config(str(path)), RunOptions(tmp_path / "run", do_eval=True, use_ema=True, resume="auto"))
     assert "processes was '8' when the checkpoint was saved and is '1' now" in caplog.text

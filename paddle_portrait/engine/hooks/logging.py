@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paddle_portrait.console import logger
+from paddle_portrait.engine import distributed
 from paddle_portrait.engine.history import History
 from paddle_portrait.engine.hooks.base import Hook
 
@@ -72,7 +73,8 @@ class LogHook(Hook):
         logger.info("training ended at iteration %d of %d%s", trainer.iteration, trainer.total_iterations, reason)
 
     def _write(self, trainer: Trainer, step: Step) -> None:
-        means = {name: total / self._steps for name, total in self._sums.items()}
+        means = distributed.mean_over_processes([total / self._steps for total in self._sums.values()])
+        figures = dict(zip(self._sums, means, strict=True))
         cost = self._seconds / self._timed_steps
         speed = {
             "batch_cost": cost,
@@ -80,12 +82,12 @@ class LogHook(Hook):
             "ips": self.images_per_step / cost,
         }
         epoch = (step.iteration - 1) // trainer.loader.iterations_per_epoch + 1
-        self.history.add("train", step.iteration, epoch=epoch, **means, lr=step.learning_rate, speed=speed)
+        self.history.add("train", step.iteration, epoch=epoch, **figures, lr=step.learning_rate, speed=speed)
         left = timedelta(seconds=round((trainer.total_iterations - step.iteration) * cost))
         logger.info(
             "[TRAIN] epoch: %d, iter: %d/%d, loss: %.4f, lr: %.6f, batch_cost: %.4f, reader_cost: %.5f, "
             "ips: %.2f samples/sec | ETA %s",
-            epoch, step.iteration, trainer.total_iterations, means["loss"], step.learning_rate,
+            epoch, step.iteration, trainer.total_iterations, figures["loss"], step.learning_rate,
             cost, speed["reader_cost"], speed["ips"], left,
         )  # fmt: skip
         self._sums, self._steps = {}, 0
