@@ -7,6 +7,7 @@ Paddle and sources. What is built never leaves the machine.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import shutil
@@ -15,6 +16,8 @@ import sys
 import tempfile
 from functools import lru_cache
 from pathlib import Path
+
+from paddle_portrait.console import logger
 
 SOURCES = Path(__file__).parent / "csrc"
 LIBRARY = "portrait_kernels"
@@ -98,8 +101,7 @@ def _digest(path: Path) -> str:
 
 def _build(library: Path) -> None:
     """Compile into a scratch directory and move the result into place, its digest last."""
-    import json
-
+    logger.info("Building the CPU kernels in %s: once for this machine, about half a minute.", library.parent)
     with tempfile.TemporaryDirectory(dir=library.parent, prefix="build-") as scratch:
         request = {
             "name": LIBRARY,

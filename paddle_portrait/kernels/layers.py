@@ -19,6 +19,7 @@ from paddle_portrait.kernels.memory import keep_freed_memory
 from paddle_portrait.kernels.switch import kernel_mode, kernels_ready
 
 _Call = Callable[[paddle.Tensor], paddle.Tensor]
+_Convolution = Callable[[paddle.Tensor, paddle.Tensor], "paddle.Tensor | None"]
 
 
 def accelerate(model: nn.Layer) -> nn.Layer:
@@ -100,9 +101,6 @@ def _forward_convolution(layer: nn.Conv2D, convolve: _Convolution, x: paddle.Ten
     return y if layer.bias is None else y + layer.bias.reshape([1, -1, 1, 1])
 
 
-_Convolution = Callable[[paddle.Tensor, paddle.Tensor], "paddle.Tensor | None"]
-
-
 def _convolution(layer: nn.Conv2D) -> _Convolution | None:
     """Return the operator for this convolution's geometry, or None. It answers None to tensors it cannot take."""
     pads = _explicit_pads(layer)
@@ -111,19 +109,20 @@ def _convolution(layer: nn.Conv2D) -> _Convolution | None:
     if pads is None or layer._data_format != "NCHW" or not square:
         return None
     size = tuple(layer._kernel_size)
-    if layer._groups == layer._in_channels == layer._out_channels and layer._groups > 1:
-        reach = dilation * (size[0] - 1)
-        if size[0] == size[1] and size[0] in operators.DEPTHWISE_SIZES and stride in (1, 2) and max(pads) <= reach:
-            return lambda x, weight: operators.depthwise(x, weight, stride, dilation, pads)
-        return None
+    window = {"stride": stride, "dilation": dilation, "pads": pads}
+    if 1 < layer._groups == layer._in_channels == layer._out_channels:
+        known = size[0] == size[1] and size[0] in operators.DEPTHWISE_SIZES and stride in (1, 2)
+        return partial(operators.depthwise, **window) if known and max(pads) <= dilation * (size[0] - 1) else None
     if layer._groups != 1:
         return None
     if size == (1, 1) and stride == 1 and not any(pads):
         return operators.pointwise
-    if layer._in_channels <= operators.STEM_CHANNELS:
-        # Only the network's own input may go without a gradient.
-        return lambda x, weight: operators.stem(x, weight, stride, dilation, pads) if x.stop_gradient else None
-    return None
+    return partial(_stem, **window) if layer._in_channels <= operators.STEM_CHANNELS else None
+
+
+def _stem(x: paddle.Tensor, weight: paddle.Tensor, **window: Any) -> paddle.Tensor | None:
+    """Convolve the network's own input: nothing else may go without a gradient."""
+    return operators.stem(x, weight, **window) if x.stop_gradient else None
 
 
 def _explicit_pads(layer: nn.Conv2D) -> tuple[int, int, int, int] | None:

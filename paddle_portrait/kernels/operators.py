@@ -17,22 +17,17 @@ _run = _C_ops._run_custom_op
 
 
 def takes_input(x: paddle.Tensor) -> bool:
-    """Return whether ``x`` is what every operator here needs: a float32 N×C×H×W tensor on the CPU, being trained on."""
+    """Return whether ``x`` is what every operator here needs: a float32 N×C×H×W tensor on the CPU, being trained on.
+
+    Mixed precision needs no question of its own: Paddle has none on CPUs.
+    """
     return (
         paddle.in_dynamic_mode()
         and x.dtype == paddle.float32
         and x.ndim == 4
         and x.place.is_cpu_place()
         and paddle.is_grad_enabled()
-        and not _mixed_precision()
     )
-
-
-def _mixed_precision() -> bool:
-    from paddle.base import core, framework
-
-    tracer = framework._dygraph_tracer()
-    return tracer is not None and tracer._amp_level != core.AmpLevel.O0
 
 
 def depthwise(

@@ -56,13 +56,13 @@ def _load_library() -> str | None:
 
     from paddle_portrait.kernels.build import BuildError, built_library
 
-    if not core.is_compiled_with_avx():  # the same test Paddle's own CPU kernels stand on
-        reason = "this Paddle was built without vector instructions"
+    if not core.is_compiled_with_avx():
+        reason = "they are known to be quicker on x86 with AVX only"
     else:
         try:
             load_op_meta_info_and_register_op(str(built_library()))
             return None
         except (BuildError, RuntimeError, OSError) as error:
             reason = str(error).strip().splitlines()[0]
-    logger.info("Training uses Paddle's own CPU kernels: the quicker ones cannot be built (%s).", reason)
+    logger.info("Training uses Paddle's own CPU kernels: the quicker ones are not to be had (%s).", reason)
     return reason
