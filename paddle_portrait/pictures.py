@@ -68,7 +68,7 @@ def contact_sheet(
     rows: Sequence[Sequence[np.ndarray]],
     titles: Sequence[str],
     cell_hw: tuple[int, int] = (192, 192),
-    captions: Sequence[str] | None = None,
+    captions: Sequence[str | Sequence[str]] | None = None,
 ) -> np.ndarray:
     """Lay pictures out in a labelled grid, each fitted into its cell without distortion.
 
@@ -77,7 +77,7 @@ def contact_sheet(
             bool or float pictures are taken as [0, 1]. A row may be shorter than the others.
         titles: one heading a column; an empty sequence leaves the heading line out.
         cell_hw: height and width of a cell in pixels.
-        captions: one line of text under each row, shortened to fit.
+        captions: one line of text under each row, shortened to fit; several texts share the width of the row.
 
     Returns:
         uint8 (H, W, 3) RGB.
@@ -100,7 +100,7 @@ def contact_sheet(
         for c, picture in enumerate(row):
             _paste_fitted(sheet, picture, top, _GAP + c * (cell_w + _GAP), cell_h, cell_w)
         if captions is not None:
-            texts.append((_GAP, top + cell_h + 2, sheet.shape[1] - 2 * _GAP, captions[r]))
+            texts += _caption_texts(captions[r], top + cell_h + 2, sheet.shape[1] - _GAP)
     return _write_texts(sheet, texts)
 
 
@@ -189,6 +189,12 @@ def _paste_fitted(sheet: np.ndarray, picture: np.ndarray, top: int, left: int, h
     small = cv2.resize(small, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     y, x = top + (height - h) // 2, left + (width - w) // 2
     sheet[y : y + h, x : x + w] = _as_rgb(small)
+
+
+def _caption_texts(caption: str | Sequence[str], top: int, row_width: int) -> list[tuple[int, int, int, str]]:
+    parts = [caption] if isinstance(caption, str) else list(caption)
+    width = row_width // max(1, len(parts))
+    return [(_GAP + number * width, top, width - _GAP, text) for number, text in enumerate(parts)]
 
 
 def _write_texts(sheet: np.ndarray, texts: Sequence[tuple[int, int, int, str]]) -> np.ndarray:

@@ -416,7 +416,7 @@ def test_cheap_checks_raise_all_errors_at_once(folder, tmp_path):
     missing_files(folder)
     with pytest.raises(UserError) as caught:
         cheap_checks(folder.dataset(), val.dataset(), batch_size=50)
-    for phrase in ("images/1.jpg", "masks/6.png", "a batch takes 50", "val_dataset: all 8 masks hold no person"):
+    for phrase in ("images/1.jpg", "masks/6.png", "a batch takes 50", "val_dataset:\n  - all 8 masks hold no person"):
         assert phrase in str(caught.value)
 
 

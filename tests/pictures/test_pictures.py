@@ -77,6 +77,15 @@ def test_contact_sheet_writes_titles_and_captions():
     assert not changed[:, -8:].any(), "text runs out of the sheet"
 
 
+def test_several_captions_share_the_row():
+    grey = np.full((20, 20, 3), 128, np.uint8)
+    both = contact_sheet([[grey, grey]], [], (40, 100), [["left", "right"]])
+    left = contact_sheet([[grey, grey]], [], (40, 100), [["left", ""]])
+    changed = (both != left).any(axis=(0, 2))
+    assert changed.any()
+    assert not changed[:116].any()
+
+
 def test_contact_sheet_shows_transparency_as_squares():
     clear = np.zeros((48, 48, 4), np.uint8)
     cell = contact_sheet([[clear]], [], (48, 48))[8:56, 8:56]

@@ -108,7 +108,7 @@ def find_shared(train: Iterable[str], val: Iterable[str], report: CheckReport) -
 
 def find_reserved(dataset: PortraitDataset, missing: set[str], report: CheckReport) -> None:
     """Report a training set that is, or holds photos of, a list kept for judging."""
-    refusal = "They are kept for judging and may not be trained on"
+    refusal = "Its photos are kept for judging and may not be trained on"
     for leaf in leaves(dataset):
         path = getattr(leaf, "list_path", None)
         name = reserved_by_name(path) if path is not None else None

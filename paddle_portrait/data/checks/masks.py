@@ -168,7 +168,7 @@ def find_odd_contents(pairs: Sequence[PairFacts], report: CheckReport) -> None:
     ):
         if not files:
             continue
-        everywhere = len(files) == len(read)
+        everywhere = len(files) == len(read) == len(pairs)
         report.add(
             f"{code}_anywhere" if everywhere else code,
             "error" if everywhere else "warning",

@@ -115,7 +115,10 @@ def raise_errors(reports: Sequence[CheckReport]) -> None:
     for report in reports:
         for finding in report.warnings:
             logger.warning("%s: %s", report.scope, finding.message)
-    problems = [f"  - {report.scope}: {finding.message}" for report in reports for finding in report.errors]
+    wrong = [report for report in reports if report.errors]
+    problems = [
+        "\n  - ".join([f"{report.scope}:", *(finding.message for finding in report.errors)]) for report in wrong
+    ]
     if problems:
         raise UserError(
             "the data cannot be trained on:\n"

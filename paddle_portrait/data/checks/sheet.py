@@ -33,7 +33,7 @@ def sample_sheet(dataset: Any, count: int = 18, cell_hw: tuple[int, int] = (180,
     if not lines:
         return None
     rows = [[picture for sample in line for picture in (sample.image, _labelled(sample))] for line in lines]
-    captions = ["   |   ".join(sample.path for sample in line) for line in lines]
+    captions = [[sample.path for sample in line] + [""] * (len(lines[0]) - len(line)) for line in lines]
     return contact_sheet(rows, ["image", "label"] * min(_PAIRS_A_ROW, len(samples)), cell_hw, captions)
 
 
