@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -19,7 +20,13 @@ from paddle_portrait.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "configs/quickstart.yml"
+PHOTO, BACKGROUND = "data/human_image.jpg", "data/background.jpg"
 SHEET_ROWS = 6
+PICTURES = {
+    "curves": "curves.png",
+    "contact_sheet": "contact_sheet.png",
+    "replaced_background": "replaced_background.jpg",
+}
 # Written into the folder, so that a run deletes only what an earlier demo made.
 MARK = ".made_by_demo"
 
@@ -29,7 +36,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="demo", description="Train, judge, export and use a small network on generated portraits."
     )
-    parser.add_argument("--save_dir", default="demo_output", help="folder of all results (default: demo_output)")
+    parser.add_argument(
+        "--save_dir", default="demo_output", help="folder of all results, from the repository (default: demo_output)"
+    )
     parser.add_argument("--seed", type=int, default=42, help="same seed, same weights (default: 42)")
     parser.add_argument("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="change keys of the config")
     return parser
@@ -43,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _demo(save_dir: Path, seed: int, opts: list[str]) -> int:
     started = time.perf_counter()
+    os.chdir(ROOT)  # configs name data by paths from here
     _prepare(save_dir)
     seconds = {name: _run(command) for name, command in _commands(save_dir, seed, opts).items()}
     pictures = _draw(save_dir)
@@ -56,7 +66,7 @@ def _demo(save_dir: Path, seed: int, opts: list[str]) -> int:
 
 
 def _prepare(save_dir: Path) -> None:
-    if not (ROOT / CONFIG).is_file():
+    if not Path(CONFIG).is_file():
         raise UserError(f"the demo needs the repository: {ROOT / CONFIG} is missing. Clone it and run `make demo`.")
     if save_dir.is_dir() and any(save_dir.iterdir()):
         if not (save_dir / MARK).is_file():
@@ -69,17 +79,23 @@ def _prepare(save_dir: Path) -> None:
 def _commands(save_dir: Path, seed: int, opts: list[str]) -> dict[str, list[str]]:
     """Return the command lines of the demo, by step."""
     run, weights = save_dir / "train", str(save_dir / "train" / "best_model" / "model.pdparams")
+    export = str(save_dir / "export")
     config = ["--config", CONFIG, *(["--opts", *opts] if opts else [])]
     trained = [*config, "--model_path", weights]
     return {
-        "data": ["data/download_data.py", "samples"],
+        "data": ["data/download_data.py"],
         "check": ["tools/check_dataset.py", "--config", CONFIG, "--save_dir", str(save_dir / "check")],
         "train": ["tools/train.py", *config, "--do_eval", "--use_vdl", "--seed", str(seed), "--save_dir", str(run)],
         "val": ["tools/val.py", *trained, "--save_dir", str(save_dir / "val")],
-        "export": ["tools/export.py", *trained, "--save_dir", str(save_dir / "export"), "--output_op", "softmax"],
+        "export": ["tools/export.py", *trained, "--save_dir", export, "--output_op", "softmax"],
         "predict": [
-            *["tools/predict.py", *trained, "--image_path", "data/human_image.jpg"],
-            *["--save_dir", str(save_dir / "predict")],
+            "tools/predict.py",
+            "--model",
+            export,
+            "--image_path",
+            PHOTO,
+            "--save_dir",
+            str(save_dir / "predict"),
         ],
     }
 
@@ -87,7 +103,7 @@ def _commands(save_dir: Path, seed: int, opts: list[str]) -> dict[str, list[str]
 def _run(command: list[str]) -> float:
     print(f"\n$ python {shlex.join(command)}", flush=True)
     started = time.perf_counter()
-    code = subprocess.call([sys.executable, *command], cwd=ROOT)
+    code = subprocess.call([sys.executable, *command])
     if code:
         raise UserError(f"the demo stopped: `python {shlex.join(command)}` ended with exit code {code}.")
     return round(time.perf_counter() - started, 1)
@@ -109,21 +125,14 @@ def _draw(save_dir: Path) -> dict[str, str]:
     save_curves({**curves, "mIoU": history.series("eval", "miou")}, files["curves"])
 
     predictor = Predictor.load(str(save_dir / "export"))
-    validation = DATASETS.build_node(load_config(str(ROOT / CONFIG)).component("val_dataset"))
+    validation = DATASETS.build_node(load_config(CONFIG).component("val_dataset"))
     samples = [validation.load(index) for index in range(SHEET_ROWS)]
     rows = [(sample.image, sample.label == 1, predictor(sample.image)) for sample in samples]
     write_image(files["contact_sheet"], contact_sheet(rows, ("image", "label", "prediction")))
 
-    photo, background = (read_image(ROOT / "data" / name) for name in ("human_image.jpg", "background.jpg"))
+    photo, background = (read_image(name) for name in (PHOTO, BACKGROUND))
     write_image(files["replaced_background"], replace_background(photo, predictor(photo), background))
     return files
-
-
-PICTURES = {
-    "curves": "curves.png",
-    "contact_sheet": "contact_sheet.png",
-    "replaced_background": "replaced_background.jpg",
-}
 
 
 def _figures(save_dir: Path) -> dict[str, Any]:
