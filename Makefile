@@ -9,10 +9,10 @@ PYTEST_ARGS ?=
 TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types check-configs bench clean distclean
+.PHONY: help install demo test lint format types check-configs bench readme-picture clean distclean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv and install everything into it (PYTHON=... chooses the interpreter)
 
@@ -43,6 +43,9 @@ bench: $(STAMP) ## run the benchmarks of benchmarks/ (long); results in benchmar
 	$(PY) benchmarks/startup_cost.py
 	$(PY) benchmarks/resume_cost.py
 	$(PY) benchmarks/training_speed.py
+
+readme-picture: $(STAMP) ## make docs/images/contact_sheet.jpg from the demo's contact sheet
+	$(PY) -c "from PIL import Image; Image.open('demo_output/contact_sheet.png').save('docs/images/contact_sheet.jpg', quality=82, optimize=True)"
 
 clean: ## remove caches, builds and the demo's output
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache demo_output

@@ -21,7 +21,7 @@ from paddle_portrait.errors import UserError
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "configs/quickstart.yml"
 PHOTO, BACKGROUND = "data/human_image.jpg", "data/background.jpg"
-SHEET_ROWS = 6
+SHEET_ROWS = 3  # of two portraits each
 PICTURES = {
     "curves": "curves.png",
     "contact_sheet": "contact_sheet.png",
@@ -126,9 +126,11 @@ def _draw(save_dir: Path) -> dict[str, str]:
 
     predictor = Predictor.load(str(save_dir / "export"))
     validation = DATASETS.build_node(load_config(CONFIG).component("val_dataset"))
-    samples = [validation.load(index) for index in range(SHEET_ROWS)]
-    rows = [(sample.image, sample.label == 1, predictor(sample.image)) for sample in samples]
-    write_image(files["contact_sheet"], contact_sheet(rows, ("image", "label", "prediction")))
+    samples = [validation.load(index) for index in range(2 * SHEET_ROWS)]
+    cells = [cell for sample in samples for cell in (sample.image, sample.label == 1, predictor(sample.image))]
+    rows = [cells[start : start + 6] for start in range(0, len(cells), 6)]
+    titles = 2 * ("image", "label", "prediction")
+    write_image(files["contact_sheet"], contact_sheet(rows, titles, cell_hw=(192, 144)))
 
     photo, background = (read_image(name) for name in (PHOTO, BACKGROUND))
     write_image(files["replaced_background"], replace_background(photo, predictor(photo), background))
