@@ -86,11 +86,12 @@ def find_shared(train: Iterable[str], val: Iterable[str], report: CheckReport) -
     a network can learn anything at all.
     """
     trained, judged = existing(train), existing(val)
-    real = {os.path.realpath(path) for path in trained}
     # Two names may lead to one file (links, "./"), and two files may have equal content.
-    groups = [group for group in equal_files({*trained, *judged}) if not real.isdisjoint(map(os.path.realpath, group))]
+    real = _real_names({*trained, *judged})
+    names = {real[path] for path in trained}
+    groups = [group for group in equal_files(real) if any(real[path] in names for path in group)]
     copies = {path for group in groups for path in group}
-    shared = [path for path in judged if path in copies or os.path.realpath(path) in real]
+    shared = [path for path in judged if path in copies or real[path] in names]
     if not shared:
         return
     advice = "The scores would tell how well the network remembers, not how well it judges new photos."
@@ -152,3 +153,15 @@ def equal_files(paths: Iterable[str]) -> list[list[str]]:
 def existing(paths: Iterable[str]) -> list[str]:
     """Return those of the paths, each once, that are files."""
     return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]
+
+
+def _real_names(paths: Iterable[str]) -> dict[str, str]:
+    """Map paths to names with links of folders followed; a linked file is found by its content anyway."""
+    folders: dict[str, str] = {}
+    names = {}
+    for path in paths:
+        folder, name = os.path.split(path)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        names[path] = os.path.join(folders[folder], name)
+    return names
