@@ -133,6 +133,8 @@ def _fetch_once(url: str, part: Path, progress: bool) -> None:
             raise DownloadError(f"{url} answers with HTTP status {reply.status_code} ({reply.reason}).")
         have = have if _continues(reply, have) else 0
         announced = reply.headers.get("Content-Length")
+        # Otherwise the last piece of a broken transfer would be thrown away instead of kept for the next attempt.
+        reply.raw.enforce_content_length = False
         total = have + int(announced) if announced else None
         with open(part, "r+b" if have else "wb") as file:
             file.seek(have)

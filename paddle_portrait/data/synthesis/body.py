@@ -140,7 +140,8 @@ def draw_neck(canvas: Canvas, frame: Frame, head: Frame, person: Person, body: B
     cover = cover_of([outline], box, 0.35)
     x, gy = frame.grid(box)
     fade = np.clip((y + 0.13 - gy) / 0.1, 0, 1)
-    roundness = np.sqrt(np.maximum(0.03, neck**2 * 1.1 - (x - shift * 0.6) ** 2))
+    across = np.abs(x - shift * 0.6) / neck
+    roundness = neck * np.sqrt(np.maximum(1.3 - np.minimum(across, 1.1) ** 2, 0.05))
     for side in (-1, 1):
         roundness += 0.006 * np.exp(-(((x - shift - side * (0.1 - 0.25 * (gy - 0.5))) / 0.04) ** 2))
     lit = shade(person.face.skin * (0.97, 0.94, 0.93), roundness * frame.scale, light, 0.03, 10, skin=True)

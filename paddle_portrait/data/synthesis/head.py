@@ -14,6 +14,7 @@ import numpy as np
 from paddle_portrait.data.synthesis.canvas import Box, Canvas, Frame, cover_of, ellipse, smooth_curve
 from paddle_portrait.data.synthesis.face import TEXTURE_REACH, face_relief, face_texture
 from paddle_portrait.data.synthesis.light import Light, shade
+from paddle_portrait.data.synthesis.noise import fractal
 from paddle_portrait.data.synthesis.person import Face, Person, Pose
 
 _ROWS = np.linspace(-0.5, 0.5, 121)
@@ -33,11 +34,15 @@ class HeadSurface:
         jaw, chin = face.jaw * 0.03, face.chin * 0.02
         knots = [
             (0.0, -0.5), (0.12, -0.488), (0.215, -0.45), (0.3, -0.36), (0.352, -0.22), (0.365, -0.05), (0.352, 0.1),
-            (0.325 + jaw, 0.22), (0.275 + jaw, 0.33), (0.205 + jaw + chin, 0.42), (0.125 + chin, 0.475), (0.0, 0.5),
+            (0.325 + jaw, 0.22), (0.275 + jaw, 0.33), (0.205 + jaw + chin, 0.42),
+            (0.14 + chin, 0.473), (0.07 + chin, 0.495), (0.0, 0.5),
         ]  # fmt: skip
         curve = smooth_curve(knots, 160)
         half = np.interp(_ROWS, curve[:, 1], curve[:, 0]) * face.width / 0.365
-        depth = np.interp(_ROWS, [-0.5, -0.4, -0.15, 0.15, 0.4, 0.5], [0.0, 0.3, 0.4, 0.38, 0.3, 0.1])
+        profile = smooth_curve([(0.0, -0.5), (0.2, -0.46), (0.33, -0.36), (0.4, -0.12), (0.385, 0.12)], 80)
+        lower = smooth_curve([(0.4, -0.12), (0.385, 0.12), (0.34, 0.34), (0.27, 0.45), (0.16, 0.5)], 80)
+        profile = np.vstack([profile[profile[:, 1] < 0], lower[lower[:, 1] >= 0]])
+        depth = np.interp(_ROWS, profile[:, 1], profile[:, 0])
         return cls(half, depth * face.depth / 0.4, pose.yaw, pose.pitch)
 
     def rows(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -102,9 +107,19 @@ def draw_head(canvas: Canvas, frame: Frame, person: Person, pose: Pose, light: L
         v = y - (lifted - 0.3) * nod
         relief = _sample(relief_map, u, v)
     albedo = _sample(texture, u, v)
+    if person.hair.style not in ("bald", "headscarf"):
+        albedo = _nape(albedo, person, x * sine + depth * cosine, y)
     oil = 0.1 + 0.06 * (1 - person.face.skin.mean())
     lit = shade(albedo, (depth + relief) * frame.scale, light, gloss=oil, sharpness=18, skin=True)
     canvas.paint(box, cover, np.clip(lit, 0, 1))
+
+
+def _nape(albedo: np.ndarray, person: Person, towards_face: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Cover the back of the head, behind the ears, with short hair; it shows when the head is turned."""
+    grain = fractal(np.random.default_rng([person.seed, 10]), y.shape, 40, 2, 0.9, 0.4)
+    hairy = np.clip((-0.08 - towards_face) * 14, 0, 1) * np.clip((0.27 - y) * 12, 0, 1)
+    hairy = np.clip(hairy * (1.1 + 0.3 * grain), 0, 1)[..., None]
+    return albedo + hairy * (person.hair.colour * (0.9 + 0.25 * grain[..., None]) - albedo)
 
 
 def draw_ears(canvas: Canvas, frame: Frame, person: Person, pose: Pose, light: Light, near: bool) -> None:

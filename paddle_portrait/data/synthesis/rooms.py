@@ -28,7 +28,7 @@ def _wall_texture(rng: np.random.Generator, shape: tuple[int, int], colour: np.n
         column = np.floor(x / (2.4 * high) + 0.5 * np.mod(row, 2))
         jitter = np.mod(np.sin(row * 12.9898 + column * 78.233) * 43758.5453, 1.0)
         joint = (np.mod(y / high, 1) < 0.12) | (np.mod(x / (2.4 * high) + 0.5 * np.mod(row, 2), 1) < 0.06)
-        tone = np.where(joint, rng.uniform(0.5, 1.4), 0.75 + 0.4 * jitter).astype(np.float32)
+        tone = np.where(joint, rng.uniform(0.6, 1.3), 1 + rng.uniform(0.03, 0.3) * (jitter - 0.5)).astype(np.float32)
     elif kind == "planks":
         wide, upright = rng.uniform(0.06, 0.2), rng.random() < 0.6
         along = x + 0 * y if upright else y + 0 * x
