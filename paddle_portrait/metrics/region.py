@@ -69,9 +69,9 @@ def image_person_iou(confusion: np.ndarray) -> float:
 class RegionMetrics(Accumulator):
     """mIoU, person IoU and pixel accuracy over a set of images.
 
-    - ``miou``: mean of the classes' IoU, each from pixels accumulated over the whole set
-      (mmseg's and PaddleSeg's definition). A class that occurs neither in labels nor in predictions
-      has no IoU and does not enter the mean.
+    - ``miou``: mean of the classes' IoU, each from pixels accumulated over the whole set, as in
+      mmseg and PaddleSeg. A class that occurs neither in labels nor in predictions has no IoU and does
+      not enter the mean (PaddleSeg counts it as 0).
     - ``person_iou``: the person's IoU from accumulated pixels: large people weigh more.
     - ``person_iou_mean``: the person's IoU of each image, averaged: every image weighs the same. An
       image with a person in neither label nor prediction counts 1.
