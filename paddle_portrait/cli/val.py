@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--gallery", type=int, default=6, metavar="N", help="worst, and as many median, images to show (default: 6)")
     add("--batch_size", type=int, default=4, help="images of one step (default: 4)")
     add("--num_workers", type=int, help="threads that read images (default: the config's, else 0)")
+    add("--nproc", type=int, default=1, help="processes that share the images, on this machine (default: 1)")
     add("--device", help="cpu, gpu, gpu:N (default: a GPU where Paddle drives one, else the CPU)")
     add_predict_flags(parser)
     add("--print_config", action="store_true", help="print the config with the source of each value, and stop")
@@ -46,11 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     from paddle_portrait.console import run_command
 
-    return run_command(lambda: _judge(arguments))
+    return run_command(lambda: _judge(arguments, list(sys.argv[1:] if argv is None else argv)))
 
 
-def _judge(arguments: argparse.Namespace) -> int:
+def _judge(arguments: argparse.Namespace, command: list[str]) -> int:
     from paddle_portrait.config import load_config
+    from paddle_portrait.engine import distributed
     from paddle_portrait.errors import UserError
 
     config = load_config(arguments.config, arguments.opts, {"num_workers": arguments.num_workers})
@@ -60,16 +63,19 @@ def _judge(arguments: argparse.Namespace) -> int:
     config.require("val")
     if arguments.model_path is None:
         raise UserError("--model_path is missing: which weights are to be judged? For example output/best_model.")
-    for flag, lowest in (("batch_size", 1), ("gallery", 0)):
+    for flag, lowest in (("batch_size", 1), ("nproc", 1), ("gallery", 0)):
         if getattr(arguments, flag) < lowest:
             raise UserError(f"--{flag} must be {lowest} or more, not {getattr(arguments, flag)}.")
     options = predict_options(arguments, config)
+    save_dir = Path(arguments.save_dir)
+    if arguments.nproc > 1 and distributed.world_size() == 1:
+        return distributed.relaunch([str(Path(__file__)), *command], arguments.nproc, str(save_dir / "workers"))
     from paddle_portrait.engine.environment import choose_device
     from paddle_portrait.report.figures import text_table
     from paddle_portrait.report.run import HTML_NAME, JudgeOptions, judge_split
 
     choose_device(arguments.device, config.get("global.device"))
-    save_dir = Path(arguments.save_dir)
+    distributed.start()
     report = judge_split(
         config,
         JudgeOptions(
@@ -84,6 +90,11 @@ def _judge(arguments: argparse.Namespace) -> int:
             gallery=arguments.gallery,
         ),
     )
-    print(text_table(report.summary))
-    print(f"report: {save_dir / HTML_NAME}")
+    if distributed.is_main():
+        print(text_table(report.summary))
+        print(f"report: {save_dir / HTML_NAME}")
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paddle_portrait.console import track
+from paddle_portrait.engine import distributed
 from paddle_portrait.engine.inferring import PredictOptions, class_probabilities, person_of
 from paddle_portrait.errors import UserError
 from paddle_portrait.metrics import BoundaryMetrics, CheckerboardMetrics, FlickerMetrics, MatteMetrics, RegionMetrics
@@ -119,7 +120,7 @@ def evaluate(
         num_workers: threads that read images.
         predict_options: flips, scales, sliding windows.
         progress: show a progress bar.
-        rank: this process's share of the images, of ``world_size``; join the shares by :meth:`EvalReport.merge`.
+        rank: this process's share of the images, of ``world_size``; :func:`joined` joins the shares.
         world_size: number of processes that share the images.
         sequence: also judge the flicker: neighbours of the list that lie in one folder are frames of one clip.
 
@@ -146,6 +147,20 @@ def evaluate(
         report.metrics["flicker"] = flicker
     report.seconds = time.perf_counter() - started
     return report
+
+
+def joined(report: EvalReport) -> EvalReport:
+    """Join the shares of all processes of this run; each gets the whole. All must call it."""
+    if distributed.world_size() == 1:
+        return report
+    import paddle.distributed as dist
+
+    states: list[dict[str, Any]] = []
+    dist.all_gather_object(states, report.state_dict())
+    whole = EvalReport()
+    for state in states:
+        whole.merge(state)
+    return whole
 
 
 def _rows(

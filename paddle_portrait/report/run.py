@@ -12,8 +12,9 @@ from typing import Any
 from paddle_portrait.config import Config
 from paddle_portrait.console import logger
 from paddle_portrait.data.datasets.foreign import as_dataset
+from paddle_portrait.engine import distributed
 from paddle_portrait.engine.checkpoint import load_weights
-from paddle_portrait.engine.evaluator import EvalReport, evaluate
+from paddle_portrait.engine.evaluator import EvalReport, evaluate, joined
 from paddle_portrait.engine.history import read_history
 from paddle_portrait.engine.inferring import PredictOptions
 from paddle_portrait.errors import UserError
@@ -58,6 +59,8 @@ class JudgeOptions:
 def judge_split(config: Config, options: JudgeOptions) -> EvalReport:
     """Evaluate, write the reports and, for a final split, the model card.
 
+    Where the launcher started several processes they share the images; the main one writes.
+
     Raises:
         UserError: a final split without ``final``, or the other way round; weights that do not fit; data
             that are missing; a folder that cannot be written.
@@ -75,9 +78,21 @@ def judge_split(config: Config, options: JudgeOptions) -> EvalReport:
     digest = file_sha256(weights_file)
     if is_final and (looks := earlier_looks(card, data, digest)):
         logger.warning("these weights were judged on %s before (%d times): see '%s'", data, len(looks), card)
-    report = evaluate(
-        model, dataset, options.batch_size, options.num_workers, options.predict, sequence=options.sequence
+    report = joined(
+        evaluate(
+            model,
+            dataset,
+            options.batch_size,
+            options.num_workers,
+            options.predict,
+            progress=distributed.is_main(),
+            rank=distributed.rank(),
+            world_size=distributed.world_size(),
+            sequence=options.sequence,
+        )
     )
+    if not distributed.is_main():
+        return report
     date = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     if is_final:  # before anybody sees the figures
         record_look(card, date, data, digest, report.summary)
