@@ -15,11 +15,10 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from paddle_portrait.kernels import operators
+from paddle_portrait.kernels.functional import max_pool2d
 from paddle_portrait.kernels.memory import keep_freed_memory
 from paddle_portrait.kernels.switch import kernel_mode, kernels_ready
-
-_Call = Callable[[paddle.Tensor], paddle.Tensor]
-_Convolution = Callable[[paddle.Tensor, paddle.Tensor], "paddle.Tensor | None"]
+from paddle_portrait.kernels.windows import convolution_kind, depthwise_fits, transposed_size, window_of
 
 
 def accelerate(model: nn.Layer) -> nn.Layer:
@@ -55,18 +54,22 @@ def batch_norm_relu(x: paddle.Tensor, layer: nn.BatchNorm2D) -> paddle.Tensor:
     return _normalise(x, layer, relu=True)
 
 
-def _kernel_forward(layer: nn.Layer) -> _Call | None:
+def _kernel_forward(layer: nn.Layer) -> Callable[..., paddle.Tensor] | None:
     """Return the forward that takes the kernels for this layer, or None where there is none for its kind."""
-    if type(layer) is nn.Conv2D:
-        convolve = _convolution(layer)
-        return None if convolve is None else partial(_forward_convolution, layer, convolve)
+    if type(layer) in (nn.Conv2D, nn.Conv2DTranspose):
+        kind = convolution_kind(layer)
+        forward = _forward_convolution if type(layer) is nn.Conv2D else _forward_transposed
+        return None if kind is None else partial(forward, layer, kind)
     if isinstance(layer, nn.BatchNorm2D):
         return partial(_forward_batch_norm, layer)
+    if type(layer) is nn.MaxPool2D:
+        return partial(_forward_max_pool, layer)
     return None
 
 
 def _is_ours(forward: Any) -> bool:
-    return isinstance(forward, partial) and forward.func in (_forward_convolution, _forward_batch_norm)
+    ours = (_forward_convolution, _forward_transposed, _forward_batch_norm, _forward_max_pool)
+    return isinstance(forward, partial) and forward.func in ours
 
 
 def _forward_batch_norm(layer: nn.BatchNorm2D, x: paddle.Tensor) -> paddle.Tensor:
@@ -92,45 +95,33 @@ def _is_plain_batch_norm(layer: nn.BatchNorm2D) -> bool:
     )
 
 
-def _forward_convolution(layer: nn.Conv2D, convolve: _Convolution, x: paddle.Tensor) -> paddle.Tensor:
+def _forward_convolution(layer: nn.Conv2D, kind: str, x: paddle.Tensor) -> paddle.Tensor:
     if not (layer.training and operators.takes_input(x) and kernels_ready()):
         return type(layer).forward(layer, x)
-    y = convolve(x, layer.weight)
-    if y is None:
+    if kind == "pointwise" and not x.stop_gradient:
+        return operators.pointwise(x, layer.weight, layer.bias)
+    window = window_of(layer, x.shape)
+    if kind == "depthwise" and not depthwise_fits(layer, window):
         return type(layer).forward(layer, x)
-    return y if layer.bias is None else y + layer.bias.reshape([1, -1, 1, 1])
+    if x.stop_gradient and kind != "depthwise":
+        kind = "stem"  # the network's own input gets no gradient
+    return operators.convolution("dense" if kind == "pointwise" else kind, x, layer.weight, layer.bias, window)
 
 
-def _convolution(layer: nn.Conv2D) -> _Convolution | None:
-    """Return the operator for this convolution's geometry, or None. It answers None to tensors it cannot take."""
-    pads = _explicit_pads(layer)
-    stride, dilation = layer._stride[0], layer._dilation[0]
-    square = len({*layer._stride}) == 1 and len({*layer._dilation}) == 1
-    if pads is None or layer._data_format != "NCHW" or not square:
-        return None
-    size = tuple(layer._kernel_size)
-    window = {"stride": stride, "dilation": dilation, "pads": pads}
-    if 1 < layer._groups == layer._in_channels == layer._out_channels:
-        known = size[0] == size[1] and size[0] in operators.DEPTHWISE_SIZES and stride in (1, 2)
-        return partial(operators.depthwise, **window) if known and max(pads) <= dilation * (size[0] - 1) else None
-    if layer._groups != 1:
-        return None
-    if size == (1, 1) and stride == 1 and not any(pads):
-        return operators.pointwise
-    return partial(_stem, **window) if layer._in_channels <= operators.STEM_CHANNELS else None
+def _forward_transposed(
+    layer: nn.Conv2DTranspose, kind: str, x: paddle.Tensor, output_size: Any = None
+) -> paddle.Tensor:
+    if output_size is not None or not (layer.training and operators.takes_input(x) and kernels_ready()):
+        return type(layer).forward(layer, x, output_size)
+    window = window_of(layer, x.shape)
+    if kind == "depthwise" and not depthwise_fits(layer, window):
+        return type(layer).forward(layer, x)
+    return operators.transposed(kind, x, layer.weight, layer.bias, window, transposed_size(layer, x.shape, window))
 
 
-def _stem(x: paddle.Tensor, weight: paddle.Tensor, **window: Any) -> paddle.Tensor | None:
-    """Convolve the network's own input: nothing else may go without a gradient."""
-    return operators.stem(x, weight, **window) if x.stop_gradient else None
-
-
-def _explicit_pads(layer: nn.Conv2D) -> tuple[int, int, int, int] | None:
-    """Return top, bottom, left, right; None for padding by name or by anything but zeros."""
-    if layer._padding_mode != "zeros" or layer._padding_algorithm != "EXPLICIT":
-        return None
-    pads = layer._updated_padding
-    values = [pads] * 4 if isinstance(pads, int) else list(pads)
-    if len(values) == 2:
-        values = [values[0], values[0], values[1], values[1]]
-    return tuple(values) if len(values) == 4 and all(isinstance(v, int) for v in values) else None
+def _forward_max_pool(layer: nn.MaxPool2D, x: paddle.Tensor) -> paddle.Tensor:
+    stride = layer.ksize if layer.stride is None else layer.stride
+    simple = all(isinstance(value, int) for value in (layer.ksize, stride, layer.padding))
+    if not (layer.training and simple) or layer.ceil_mode or layer.return_mask or layer.data_format != "NCHW":
+        return type(layer).forward(layer, x)
+    return max_pool2d(x, layer.ksize, stride, layer.padding)

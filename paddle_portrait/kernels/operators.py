@@ -5,14 +5,14 @@ All take and give float32 N×C×H×W on the CPU and are differentiable once. `la
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import paddle
 from paddle import _C_ops
 
-DEPTHWISE_SIZES = (3, 5)
+DEPTHWISE_SIZES = (3, 4, 5)
 POOL_SIZES = (2, 3)
-STEM_CHANNELS = 4  # widest input the stem operator is meant for; beyond that Paddle's own is a match
 _run = _C_ops._run_custom_op
 
 
@@ -30,24 +30,58 @@ def takes_input(x: paddle.Tensor) -> bool:
     )
 
 
-def depthwise(
-    x: paddle.Tensor, weight: paddle.Tensor, stride: int, dilation: int, pads: Sequence[int]
+@dataclass(frozen=True)
+class Window:
+    """How a square window slides: ``pads`` is top, bottom, left, right."""
+
+    stride: int
+    dilation: int
+    groups: int
+    pads: tuple[int, int, int, int]
+
+    def attributes(self) -> tuple[int, int, int, list[int]]:
+        return self.stride, self.dilation, self.groups, list(self.pads)
+
+
+def convolution(
+    kind: str, x: paddle.Tensor, weight: paddle.Tensor, bias: paddle.Tensor | None, window: Window
 ) -> paddle.Tensor:
-    """Convolve each channel of N×C×H×W with its own kernel of C×1×k×k, k in 3, 5.
+    """Convolve N×C×H×W with O×C/groups×kh×kw.
 
-    ``pads`` is top, bottom, left, right, each at most ``dilation * (k - 1)``; ``stride`` is 1 or 2.
+    ``kind`` is ``depthwise`` (groups = C = O, k in :data:`DEPTHWISE_SIZES`, stride 1 or 2, pads at most
+    ``dilation * (k - 1)``), ``dense`` (anything), or ``stem``, which gives no gradient for ``x``.
     """
-    return _run("portrait_depthwise", x, weight, stride, dilation, list(pads))[0]
+    return _run(f"portrait_{kind}", x, weight, _or_empty(bias), *window.attributes())[0]
 
 
-def pointwise(x: paddle.Tensor, weight: paddle.Tensor) -> paddle.Tensor:
+def transposed(
+    kind: str,
+    x: paddle.Tensor,
+    weight: paddle.Tensor,
+    bias: paddle.Tensor | None,
+    window: Window,
+    size: tuple[int, int],
+) -> paddle.Tensor:
+    """Convolve N×C×H×W, transposed, with C×O/groups×kh×kw to the height and width of ``size``.
+
+    ``kind`` is ``depthwise`` or ``dense``, with the conditions of :func:`convolution`.
+    """
+    return _run(f"portrait_{kind}_transposed", x, weight, _or_empty(bias), *window.attributes(), list(size))[0]
+
+
+def pointwise(x: paddle.Tensor, weight: paddle.Tensor, bias: paddle.Tensor | None) -> paddle.Tensor:
     """Convolve N×C×H×W with a 1×1 kernel of O×C×1×1."""
-    return _run("portrait_pointwise", x, weight)[0]
+    return _run("portrait_pointwise", x, weight, _or_empty(bias))[0]
 
 
-def stem(x: paddle.Tensor, weight: paddle.Tensor, stride: int, dilation: int, pads: Sequence[int]) -> paddle.Tensor:
-    """Convolve a network's input N×C×H×W, which gets no gradient, with O×C×kh×kw."""
-    return _run("portrait_stem", x, weight, stride, dilation, list(pads))[0]
+def _or_empty(bias: paddle.Tensor | None) -> paddle.Tensor:
+    return _no_bias() if bias is None else bias
+
+
+@lru_cache(maxsize=1)
+def _no_bias() -> paddle.Tensor:
+    """Return what stands for no bias: custom operators know no optional gradients."""
+    return paddle.empty([0], dtype="float32")
 
 
 def batch_norm(

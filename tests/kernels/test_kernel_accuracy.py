@@ -129,6 +129,55 @@ def test_stem(height: int, width: int, channels: int, size: int, stride: int) ->
     )
 
 
+@pytest.mark.parametrize(
+    "convolution",
+    [
+        {"kernel_size": 3, "padding": 1},
+        {"kernel_size": 3, "padding": 1, "stride": 2},
+        {"kernel_size": 3, "padding": 2, "dilation": 2},
+        {"kernel_size": 3, "padding": 4, "stride": 2},  # outputs that see nothing but padding
+        {"kernel_size": 5, "padding": 2, "stride": 3, "groups": 2},
+        {"kernel_size": [3, 1], "padding": [1, 0], "groups": 4},
+        {"kernel_size": 2, "stride": 2},
+        {"kernel_size": 1, "stride": 2},
+        {"kernel_size": 1, "groups": 4},
+        {"kernel_size": 3, "padding": "SAME", "stride": 2},
+        {"kernel_size": 3, "padding": "VALID"},
+        {"kernel_size": 3, "padding": [0, 1, 0, 1], "stride": 2},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("height", "width"), [(9, 13), (20, 34)])
+def test_dense(height: int, width: int, convolution: dict[str, Any]) -> None:
+    compare(lambda: nn.Conv2D(8, 12, **convolution), (2, 8, height, width))
+
+
+def test_dense_of_many_channels() -> None:
+    compare(lambda: nn.Conv2D(70, 37, 3, padding=1), (2, 70, 9, 7))
+
+
+@pytest.mark.parametrize(
+    "convolution",
+    [
+        {"kernel_size": 2, "stride": 2},
+        {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1},
+        {"kernel_size": 3, "stride": 2, "padding": "SAME"},
+        {"kernel_size": 3, "stride": 2, "padding": [0, 1, 0, 1], "bias_attr": False},
+        {"kernel_size": 4, "stride": 2, "padding": 1},
+        {"kernel_size": 3, "stride": 3, "dilation": 2, "groups": 2},
+        {"kernel_size": 1},
+        {"kernel_size": 4, "stride": 2, "padding": 1, "groups": 6},
+        {"kernel_size": 3, "stride": 1, "padding": 1, "groups": 6},
+        {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1, "groups": 6},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 8), (17, 13)])
+def test_transposed(height: int, width: int, convolution: dict[str, Any]) -> None:
+    out = 6 if convolution.get("groups") == 6 else 4
+    compare(lambda: nn.Conv2DTranspose(6, out, **convolution), (2, 6, height, width))
+
+
 def uneven_batch_norm() -> nn.BatchNorm2D:
     layer = nn.BatchNorm2D(6)
     layer.weight.set_value(1 + 0.5 * noise(6, seed=1))

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("built")
 
 
 class Net(nn.Layer):
-    """One of each kind of layer the kernels replace, and one that they leave alone."""
+    """One of each kind of layer that the kernels replace."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,10 +31,11 @@ class Net(nn.Layer):
         self.depthwise = nn.Conv2D(8, 8, 3, padding=1, groups=8)
         self.pointwise = nn.Conv2D(8, 6, 1)
         self.grouped = nn.Conv2D(6, 6, 3, padding="same", groups=2)
+        self.pool = nn.MaxPool2D(3, 1, 1)
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         x = kernels.batch_norm_relu(self.stem(x), self.norm)
-        return self.grouped(self.pointwise(self.depthwise(x)))
+        return self.pool(self.grouped(self.pointwise(self.depthwise(x))))
 
 
 @pytest.fixture()
@@ -63,7 +64,7 @@ def operators_called(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_training_on_a_cpu_takes_every_kernel(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
     called = operators_called(monkeypatch)
     net(image()).sum().backward()
-    assert called == ["stem", "batch_norm", "depthwise", "pointwise"]
+    assert called == ["stem", "batch_norm", "depthwise", "pointwise", "dense", "max_pool"]
     assert all(p.grad is not None for p in net.parameters() if not p.stop_gradient)
 
 

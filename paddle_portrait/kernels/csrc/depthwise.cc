@@ -1,4 +1,6 @@
 // Depthwise convolution, one plane at a time in a thread's own scratch memory.
+#include <algorithm>
+#include <type_traits>
 #include <vector>
 
 #include "window.h"
@@ -9,12 +11,12 @@ namespace {
 // One row of outputs: out[j] = sum over taps of weight * input. `tap_row[k * K + l]` is where tap (k, l) begins.
 // The last vector may overwrite what follows the row when `whole_vectors` is set: the caller writes that next.
 template <int K>
-inline void correlate_row(const float* const* tap_row, const Vector* weight, float* out, int width,
+inline void correlate_row(const float* const* tap_row, const Vector* weight, float bias, float* out, int width,
                           bool whole_vectors) {
   for (int j = 0; j < width; j += kLanes) {
-    Vector sum = weight[0] * load(tap_row[0] + j);
+    Vector sum = Vector{} + bias;
 #pragma GCC unroll 25
-    for (int t = 1; t < K * K; ++t) sum += weight[t] * load(tap_row[t] + j);
+    for (int t = 0; t < K * K; ++t) sum += weight[t] * load(tap_row[t] + j);
     if (whole_vectors || j + kLanes <= width)
       store(out + j, sum);
     else
@@ -29,7 +31,8 @@ void broadcast_weight(const float* weight, Vector* out, bool flipped) {
 
 // Correlates a filled input with a K x K kernel into `y` (out_height x out_width).
 template <int K>
-void correlate_plane(PaddedInput<K>& input, const Taps<K>& taps, const Vector* weight, const Window& window, float* y) {
+void correlate_plane(PaddedInput<K>& input, const Taps<K>& taps, const Vector* weight, float bias,
+                     const Window& window, float* y) {
   for (int i = 0; i < window.out_height; ++i) {
     const float* tap_row[K * K];
     for (int k = 0; k < K; ++k)
@@ -37,7 +40,7 @@ void correlate_plane(PaddedInput<K>& input, const Taps<K>& taps, const Vector* w
         tap_row[k * K + l] = input.row(taps.phase[k], taps.phase[l], i + taps.shift[k]) + taps.shift[l];
     // A row's overrun must stay inside this plane: another thread owns the next one.
     const long left = window.out_size() - static_cast<long>(i) * window.out_width;
-    correlate_row<K>(tap_row, weight, y + static_cast<long>(i) * window.out_width, window.out_width,
+    correlate_row<K>(tap_row, weight, bias, y + static_cast<long>(i) * window.out_width, window.out_width,
                      left >= round_up(window.out_width, kLanes));
   }
 }
@@ -65,13 +68,13 @@ void weight_gradient(PaddedInput<K>& input, PaddedOutput<K>& grad, const Taps<K>
 
 // Stride 2: each row of the input's gradient is two interleaved phases, each fed by its own taps.
 template <int K>
-void input_gradient_strided(PaddedOutput<K>& grad, const Taps<K>& taps, const Vector* weight, const Window& window,
-                            float* phase_rows, float* grad_x) {
+void input_gradient_strided(PaddedOutput<K>& grad, const Taps<K>& taps, const Vector* weight, float bias,
+                            const Window& window, float* phase_rows, float* grad_x) {
   const int stride = window.stride;
   const long pitch = phase_pitch(window);
   for (int y = 0; y < window.height; ++y) {
     const int phase = (y + window.pad_top) % stride, u = (y + window.pad_top) / stride;
-    std::memset(phase_rows, 0, sizeof(float) * pitch * stride);
+    std::fill_n(phase_rows, pitch * stride, bias);
     for (int k = 0; k < K; ++k) {
       if (taps.phase[k] != phase) continue;
       for (int l = 0; l < K; ++l) {
@@ -96,7 +99,8 @@ Window transposed(const Window& window) {
 }
 
 template <int K>
-void forward(const float* x, const float* weight, float* y, int batch, int channels, const Window& window) {
+void forward(const float* x, const float* weight, const float* bias, float* y, int batch, int channels,
+             const Window& window) {
   const Taps<K> taps(window);
 #pragma omp parallel
   {
@@ -104,61 +108,81 @@ void forward(const float* x, const float* weight, float* y, int batch, int chann
     Vector broadcast[K * K];
 #pragma omp for schedule(static)
     for (long plane = 0; plane < static_cast<long>(batch) * channels; ++plane) {
+      const long c = plane % channels;
       input.fill(x + plane * window.in_size());
-      broadcast_weight<K>(weight + plane % channels * K * K, broadcast, false);
-      correlate_plane<K>(input, taps, broadcast, window, y + plane * window.out_size());
+      broadcast_weight<K>(weight + c * K * K, broadcast, false);
+      correlate_plane<K>(input, taps, broadcast, bias ? bias[c] : 0.f, window, y + plane * window.out_size());
     }
   }
 }
 
+// Either gradient may be null. Both are taken plane by plane, while the plane is in cache.
 template <int K>
-void backward(const float* x, const float* weight, const float* grad_y, float* grad_x, float* grad_weight, int batch,
-              int channels, const Window& window) {
+void backward(const float* x, const float* weight, const float* grad_y, const float* bias, float* grad_x,
+              float* grad_weight, int batch, int channels, const Window& window) {
   const Taps<K> taps(window);
   const Window flipped = transposed(window);
   const bool strided = window.stride > 1;
-  std::vector<float> partial(static_cast<long>(batch) * channels * K * K);
+  const long filters = static_cast<long>(channels) * K * K;
+  std::vector<float> partial(grad_weight ? batch * filters : 0);
 #pragma omp parallel
   {
-    PaddedInput<K> input(window);
+    PaddedInput<K> input(window), grad_input(strided ? window : flipped);
     PaddedOutput<K> grad(window);
-    PaddedInput<K> grad_input(strided ? window : flipped);
     Scratch phase_rows(window.stride * phase_pitch(window));
     Vector broadcast[K * K];
 #pragma omp for schedule(static)
     for (long plane = 0; plane < static_cast<long>(batch) * channels; ++plane) {
+      const long c = plane % channels;
       const float* g = grad_y + plane * window.out_size();
-      input.fill(x + plane * window.in_size());
-      grad.fill(g);
-      weight_gradient<K>(input, grad, taps, window, partial.data() + plane * K * K);
-      broadcast_weight<K>(weight + plane % channels * K * K, broadcast, !strided);
+      if (grad_weight || strided) grad.fill(g);
+      if (grad_weight) {
+        input.fill(x + plane * window.in_size());
+        weight_gradient<K>(input, grad, taps, window, partial.data() + plane * K * K);
+      }
+      if (!grad_x) continue;
+      const float base = bias ? bias[c] : 0.f;
       float* target = grad_x + plane * window.in_size();
+      broadcast_weight<K>(weight + c * K * K, broadcast, !strided);
       if (strided) {
-        input_gradient_strided<K>(grad, taps, broadcast, window, phase_rows.data(), target);
+        input_gradient_strided<K>(grad, taps, broadcast, base, window, phase_rows.data(), target);
       } else {
         grad_input.fill(g);
-        correlate_plane<K>(grad_input, taps, broadcast, flipped, target);
+        correlate_plane<K>(grad_input, taps, broadcast, base, flipped, target);
       }
     }
   }
-  for (long i = 0; i < static_cast<long>(channels) * K * K; ++i) {
+  for (long i = 0; i < filters && grad_weight; ++i) {
     double sum = 0;
-    for (int n = 0; n < batch; ++n) sum += partial[n * static_cast<long>(channels) * K * K + i];
+    for (int n = 0; n < batch; ++n) sum += partial[n * filters + i];
     grad_weight[i] = static_cast<float>(sum);
   }
 }
 
-}  // namespace
-
-void depthwise_forward(const float* x, const float* weight, float* y, int batch, int channels, const Window& window) {
-  const auto run = window.kernel_height == 3 ? forward<3> : forward<5>;
-  run(x, weight, y, batch, channels, window);
+// Calls `run` with the kernel's size as a constant.
+template <class Run>
+void with_kernel_size(int size, const Run& run) {
+  if (size == 3)
+    run(std::integral_constant<int, 3>());
+  else if (size == 4)
+    run(std::integral_constant<int, 4>());
+  else
+    run(std::integral_constant<int, 5>());
 }
 
-void depthwise_backward(const float* x, const float* weight, const float* grad_y, float* grad_x, float* grad_weight,
-                        int batch, int channels, const Window& window) {
-  const auto run = window.kernel_height == 3 ? backward<3> : backward<5>;
-  run(x, weight, grad_y, grad_x, grad_weight, batch, channels, window);
+}  // namespace
+
+void depthwise_forward(const float* x, const float* weight, const float* bias, float* y, int batch, int channels,
+                       const Window& window) {
+  with_kernel_size(window.kernel_height,
+                   [&](auto size) { forward<size>(x, weight, bias, y, batch, channels, window); });
+}
+
+void depthwise_backward(const float* x, const float* weight, const float* grad_y, const float* bias, float* grad_x,
+                        float* grad_weight, int batch, int channels, const Window& window) {
+  with_kernel_size(window.kernel_height, [&](auto size) {
+    backward<size>(x, weight, grad_y, bias, grad_x, grad_weight, batch, channels, window);
+  });
 }
 
 }  // namespace portrait

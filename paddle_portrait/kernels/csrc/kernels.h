@@ -18,22 +18,40 @@ struct Window {
   long out_size() const { return static_cast<long>(out_height) * out_width; }
 };
 
-// Depthwise convolution with a square kernel of 3 or 5. `weight` is C x k x k.
-void depthwise_forward(const float* x, const float* weight, float* y, int batch, int channels, const Window& window);
-void depthwise_backward(const float* x, const float* weight, const float* grad_y, float* grad_x, float* grad_weight,
-                        int batch, int channels, const Window& window);
+// Channels of a convolution with groups.
+struct Channels {
+  int in, out, groups;
+
+  int in_per_group() const { return in / groups; }
+  int out_per_group() const { return out / groups; }
+};
+
+// In all convolutions `bias` may be null. A transposed convolution is made of the same parts: its output is the
+// gradient of an input (with a bias), the gradient of its input is an output.
+
+// Depthwise convolution with a square kernel of 3, 4 or 5. `weight` is C x k x k.
+void depthwise_forward(const float* x, const float* weight, const float* bias, float* y, int batch, int channels,
+                       const Window& window);
+// Either gradient may be null; without grad_weight, x may be too. `bias` is added to grad_x.
+void depthwise_backward(const float* x, const float* weight, const float* grad_y, const float* bias, float* grad_x,
+                        float* grad_weight, int batch, int channels, const Window& window);
 
 // 1x1 convolution: y[n] = weight (out x in) times x[n] (in x size).
-void pointwise_forward(const float* x, const float* weight, float* y, int batch, int in_channels, int out_channels,
-                       long size);
+void pointwise_forward(const float* x, const float* weight, const float* bias, float* y, int batch, int in_channels,
+                       int out_channels, long size);
 void pointwise_backward(const float* x, const float* weight, const float* grad_y, float* grad_x, float* grad_weight,
                         int batch, int in_channels, int out_channels, long size);
 
-// Convolution of the network's input, which needs no gradient. `weight` is out x in x kh x kw.
-void stem_forward(const float* x, const float* weight, float* y, int batch, int in_channels, int out_channels,
-                  const Window& window);
-void stem_backward(const float* x, const float* grad_y, float* grad_weight, int batch, int in_channels,
-                   int out_channels, const Window& window);
+// Convolution with any window and groups. `weight` is out x in/groups x kh x kw.
+void dense_forward(const float* x, const float* weight, const float* bias, float* y, int batch,
+                   const Channels& channels, const Window& window);
+void dense_input_gradient(const float* grad_y, const float* weight, const float* bias, float* grad_x, int batch,
+                          const Channels& channels, const Window& window);
+void dense_weight_gradient(const float* x, const float* grad_y, float* grad_weight, int batch,
+                           const Channels& channels, const Window& window);
+
+// The sum of each channel's gradient.
+void bias_gradient(const float* grad_y, float* grad_bias, int batch, int channels, long size);
 
 // Batch normalisation with the batch's own statistics, then ReLU when asked.
 // `mean` and `inverse_std` hold one double a channel; the running statistics move in place.

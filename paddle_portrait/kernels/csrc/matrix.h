@@ -1,10 +1,11 @@
 // Small matrix products for convolutions: few rows, few terms, many columns.
 //
-// A convolution is  y[n] (out x size) = weight (out x terms) * patches[n] (terms x size).  Patches are never built
-// whole: a `fill(n, begin, count, panel, pitch)` functor copies some of their columns at a time into a panel that
-// fits the cache. A 1x1 convolution's patches are the input itself, a stem's are its windows.
+// A convolution is  y[n] (rows x size) = weight (rows x terms) * patches[n] (terms x size).  Patches are never built
+// whole: a functor `patches(n, columns, terms, panel)` copies some of their columns and terms at a time into a panel
+// that fits the cache. A 1x1 convolution's patches are the input itself, a wider one's are its windows.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "vector.h"
@@ -20,18 +21,33 @@ constexpr int kTileVectors = 3;
 constexpr int kTileColumns = kTileVectors * kLanes;
 constexpr long kPanelColumns = 8 * kTileColumns;
 constexpr long kPanelPitch = kPanelColumns + kLanes;  // an odd number of cache lines: rows spread over all sets
+constexpr int kPanelTerms = 256;                      // with its columns less than half a megabyte
+// Sums longer than this are taken in pieces: rounding errors grow with the length of a running sum.
+constexpr int kTermsAtOnce = 64;
 
-// The left matrix of a product, cut into blocks of at most kTileRows rows, each stored column by column.
+struct Range {
+  long begin, end;
+  long count() const { return end - begin; }
+};
+
+// Piece `index` of [0, total) cut into pieces of `length`.
+inline Range piece(long index, long length, long total) {
+  return {index * length, std::min((index + 1) * length, total)};
+}
+
+inline long pieces(long length, long total) { return (total + length - 1) / length; }
+
+// The left matrix of a product, cut into blocks of at most kTileRows rows, each stored term by term.
 class PackedLeft {
  public:
-  // Element (row, term) is at data[row * row_step + term * term_step]: swapping the steps transposes.
-  PackedLeft(const float* data, int rows, int terms, long row_step, long term_step)
+  // `value(row, term)` gives the elements.
+  template <class Value>
+  PackedLeft(int rows, int terms, const Value& value)
       : rows_(rows), terms_(terms), packed_(static_cast<long>(rows) * terms) {
     float* to = packed_.data();
     for (int block = 0; block < blocks(); ++block)
       for (int term = 0; term < terms; ++term)
-        for (int row = first_row(block); row < first_row(block + 1); ++row)
-          *to++ = data[row * row_step + term * term_step];
+        for (int row = first_row(block); row < first_row(block + 1); ++row) *to++ = value(row, term);
   }
 
   int rows() const { return rows_; }
@@ -46,163 +62,201 @@ class PackedLeft {
   std::vector<float> packed_;
 };
 
-// Sums longer than this are taken in pieces: rounding errors grow with the length of a running sum.
-constexpr int kTermsAtOnce = 64;
+// What a product is added to: what is there already, a value for each row, or nothing.
+enum class Onto { kNothing, kBias, kOutput };
 
-// out[r][0..count) (+)= sum over terms of left[term][r] * panel[term][..], for kRows rows and one tile of columns.
+// out[r][0..count) = base + sum over terms of left[term][r] * panel[term][..]; kRows rows, one tile of columns.
 template <int kRows>
-inline void multiply_tile(const float* left, int terms, const float* panel, float* out, long out_pitch, int count,
-                          bool add) {
+inline void multiply_tile(const float* left, long terms, const float* panel, Onto onto, const float* bias, float* out,
+                          long out_pitch, int count) {
   Vector sum[kRows][kTileVectors] = {};
-  for (int term = 0; term < terms; ++term) {
+  for (long term = 0; term < terms; ++term) {
     Vector column[kTileVectors];
     for (int v = 0; v < kTileVectors; ++v) column[v] = load(panel + term * kPanelPitch + v * kLanes);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
-      const float weight = left[static_cast<long>(term) * kRows + r];
+      const float weight = left[term * kRows + r];
       for (int v = 0; v < kTileVectors; ++v) sum[r][v] += column[v] * weight;
     }
   }
   for (int r = 0; r < kRows; ++r)
     for (int v = 0; v < kTileVectors; ++v) {
       float* to = out + r * out_pitch + v * kLanes;
-      const int left_over = count - v * kLanes;
-      if (left_over >= kLanes)
-        store(to, add ? load(to) + sum[r][v] : sum[r][v]);
-      else if (left_over > 0)
-        store_part(to, add ? load_part(to, left_over) + sum[r][v] : sum[r][v], left_over);
+      const int lanes = std::min(count - v * kLanes, kLanes);
+      if (lanes <= 0) continue;
+      if (onto == Onto::kBias) sum[r][v] += bias[r];
+      if (lanes == kLanes)
+        store(to, onto == Onto::kOutput ? load(to) + sum[r][v] : sum[r][v]);
+      else
+        store_part(to, onto == Onto::kOutput ? load_part(to, lanes) + sum[r][v] : sum[r][v], lanes);
     }
-}
-
-template <int kRows>
-void multiply_rows(const float* left, int terms, const float* panel, float* out, long out_pitch, int count) {
-  for (int begin = 0; begin < terms; begin += kTermsAtOnce)
-    multiply_tile<kRows>(left + static_cast<long>(begin) * kRows,
-                         terms - begin < kTermsAtOnce ? terms - begin : kTermsAtOnce, panel + begin * kPanelPitch, out,
-                         out_pitch, count, begin > 0);
 }
 
 // The number of rows becomes a constant, so that all sums live in registers.
 template <int kRows = kTileRows>
-void multiply_rows(int rows, const float* left, int terms, const float* panel, float* out, long out_pitch, int count) {
+void multiply_rows(int rows, const float* left, long terms, const float* panel, Onto onto, const float* bias,
+                   float* out, long out_pitch, int count) {
   if (rows == kRows)
-    multiply_rows<kRows>(left, terms, panel, out, out_pitch, count);
+    multiply_tile<kRows>(left, terms, panel, onto, bias, out, out_pitch, count);
   else if constexpr (kRows > 1)
-    multiply_rows<kRows - 1>(rows, left, terms, panel, out, out_pitch, count);
+    multiply_rows<kRows - 1>(rows, left, terms, panel, onto, bias, out, out_pitch, count);
 }
 
-// out = left * panel over the panel's first `count` columns; out has `out_pitch` columns a row.
-inline void multiply_panel(const PackedLeft& left, const float* panel, float* out, long out_pitch, long count) {
+// out (+)= left * panel over the panel's first `count` columns, for those of left's terms that the panel holds.
+inline void multiply_panel(const PackedLeft& left, Range terms, const float* panel, const float* bias, float* out,
+                           long out_pitch, long count) {
   for (long column = 0; column < count; column += kTileColumns)
     for (int block = 0; block < left.blocks(); ++block) {
       const int row = left.first_row(block), rows = left.first_row(block + 1) - row;
-      multiply_rows(rows, left.block(block), left.terms(), panel + column, out + row * out_pitch + column, out_pitch,
-                    static_cast<int>(count - column));
+      for (long begin = terms.begin; begin < terms.end; begin += kTermsAtOnce) {
+        const Onto onto = begin > 0 ? Onto::kOutput : bias ? Onto::kBias : Onto::kNothing;
+        multiply_rows(rows, left.block(block) + begin * rows, std::min<long>(kTermsAtOnce, terms.end - begin),
+                      panel + (begin - terms.begin) * kPanelPitch + column, onto, bias ? bias + row : nullptr,
+                      out + row * out_pitch + column, out_pitch, static_cast<int>(count - column));
+      }
     }
 }
 
-// Copies columns of a batch x rows x size matrix into a panel.
-struct ColumnsOf {
-  const float* data;
-  int rows;
-  long size;
-
-  void operator()(long n, long begin, long count, float* panel, long pitch) const {
-    const float* from = data + n * rows * size + begin;
-    for (int row = 0; row < rows; ++row) std::memcpy(panel + row * pitch, from + row * size, sizeof(float) * count);
+// out = left * patches[n] (+ bias) for a range of columns. `panel` is scratch for kPanelTerms rows.
+template <class Patches>
+void multiply_columns(const PackedLeft& left, const Patches& patches, long n, Range columns, const float* bias,
+                      float* panel, float* out, long out_pitch) {
+  for (long t = 0; t < pieces(kPanelTerms, left.terms()); ++t) {
+    const Range terms = piece(t, kPanelTerms, left.terms());
+    patches(n, columns, terms, panel);
+    multiply_panel(left, terms, panel, bias, out, out_pitch, columns.count());
   }
-};
+}
 
-// y[n] = left * patches[n] for every n; y is batch x rows x size.
-template <class Fill>
-void multiply_patches(const PackedLeft& left, const Fill& fill, float* y, int batch, long size) {
-  const long panels = (size + kPanelColumns - 1) / kPanelColumns;
+inline long panel_floats(long terms) { return std::min<long>(terms, kPanelTerms) * kPanelPitch; }
+
+// y[n] = left * patches[n] (+ bias) for every n. y[n] begins at y + n * image and has `size` columns a row.
+template <class Patches>
+void multiply_patches(const PackedLeft& left, const Patches& patches, const float* bias, float* y, int batch,
+                      long image, long size) {
+  const long panels = pieces(kPanelColumns, size);
 #pragma omp parallel
   {
-    Scratch panel(left.terms() * kPanelPitch);
+    Scratch panel(panel_floats(left.terms()));
 #pragma omp for schedule(static)
     for (long task = 0; task < batch * panels; ++task) {
-      const long n = task / panels, begin = task % panels * kPanelColumns;
-      const long count = size - begin < kPanelColumns ? size - begin : kPanelColumns;
-      fill(n, begin, count, panel.data(), kPanelPitch);
-      multiply_panel(left, panel.data(), y + n * left.rows() * size + begin, size, count);
+      const long n = task / panels;
+      const Range columns = piece(task % panels, kPanelColumns, size);
+      multiply_columns(left, patches, n, columns, bias, panel.data(), y + n * image + columns.begin, size);
     }
   }
 }
 
 constexpr int kDotTile = 4;  // 16 sums, 4 + 1 operands
-constexpr int kDotGroups = kDotTile * kDotTile / kLanes;
-static_assert(kDotGroups * kLanes == kDotTile * kDotTile, "a tile's sums must fill whole vectors");
+constexpr int kDotSums = kDotTile * kDotTile;
+static_assert(kDotSums % kLanes == 0, "a tile's sums must fill whole vectors");
 
 // sums[4 * a + b] += the dot product of row a of `first` and row b of `second`, over `count` columns (whole vectors).
-inline void dot_tile(const float* first, const float* second, long pitch, long count, float* sums) {
-  Vector sum[kDotTile * kDotTile] = {};
+inline void dot_tile(const float* first, const float* second, long count, float* sums) {
+  Vector sum[kDotSums] = {};
   for (long j = 0; j < count; j += kLanes) {
     Vector right[kDotTile];
-    for (int b = 0; b < kDotTile; ++b) right[b] = load(second + b * pitch + j);
+    for (int b = 0; b < kDotTile; ++b) right[b] = load(second + b * kPanelPitch + j);
 #pragma GCC unroll 4
     for (int a = 0; a < kDotTile; ++a) {
-      const Vector left = load(first + a * pitch + j);
+      const Vector left = load(first + a * kPanelPitch + j);
 #pragma GCC unroll 4
       for (int b = 0; b < kDotTile; ++b) sum[a * kDotTile + b] += left * right[b];
     }
   }
-  for (int group = 0; group < kDotGroups; ++group)
-    store(sums + group * kLanes, load(sums + group * kLanes) + sum_each(sum + group * kLanes));
+  for (int group = 0; group < kDotSums; group += kLanes)
+    store(sums + group, load(sums + group) + sum_each(sum + group));
 }
 
-// sums[tile of rows][tile of terms][4][4] += gradients * patches^T over `count` columns (whole vectors).
-inline void dot_panels(const float* gradients, const float* patches, long row_tiles, long term_tiles, long count,
-                       float* sums) {
-  for (long a = 0; a < row_tiles; ++a)
-    for (long b = 0; b < term_tiles; ++b, sums += kDotTile * kDotTile)
-      dot_tile(gradients + a * kDotTile * kPanelPitch, patches + b * kDotTile * kPanelPitch, kPanelPitch, count, sums);
-}
+// The products of all rows of gradients with all terms of patches, in tiles of 4 x 4; rows and terms are rounded up
+// to whole tiles, and what the extra ones hold is never read back.
+class DotSums {
+ public:
+  DotSums(int rows, int terms) : rows_(rows), terms_(terms), term_tiles_(pieces(kDotTile, terms)) {}
 
-// Columns whose products are summed by one thread. A constant: the sums' order must not hang on the threads.
-constexpr long kColumnsPerTask = 8 * kPanelColumns;
+  long size() const { return pieces(kDotTile, rows_) * term_tiles_ * kDotSums; }
+  static long rows_of_panel(long rows) { return round_up(rows, kDotTile); }
 
-// The backward pass, each panel of gradients read once for both results:
+  // sums += gradients * panel^T, the panel holding the given terms; `first_term` starts a tile.
+  void add(const float* gradients, const float* panel, Range terms, long count, float* sums) const {
+    for (long a = 0; a < pieces(kDotTile, rows_); ++a)
+      for (long b = terms.begin; b < terms.end; b += kDotTile)
+        dot_tile(gradients + a * kDotTile * kPanelPitch, panel + (b - terms.begin) * kPanelPitch, count,
+                 sums + (a * term_tiles_ + b / kDotTile) * kDotSums);
+  }
+
+  // grad_weight = the sum of `parts` sets of sums, in order and in double.
+  void reduce(const float* sums, long parts, float* grad_weight) const {
+    for (int row = 0; row < rows_; ++row)
+      for (int term = 0; term < terms_; ++term) {
+        const long tile = row / kDotTile * term_tiles_ + term / kDotTile;
+        const long at = tile * kDotSums + row % kDotTile * kDotTile + term % kDotTile;
+        double sum = 0;
+        for (long part = 0; part < parts; ++part) sum += sums[part * size() + at];
+        grad_weight[static_cast<long>(row) * terms_ + term] = static_cast<float>(sum);
+      }
+  }
+
+ private:
+  long rows_, terms_, term_tiles_;
+};
+
+// Copies columns of a batch of rows x size matrices, `image` apart, into panels.
+struct ColumnsOf {
+  const float* data;
+  long image, size;
+
+  void operator()(long n, Range columns, Range rows, float* panel) const {
+    const float* from = data + n * image + columns.begin;
+    for (long row = rows.begin; row < rows.end; ++row, panel += kPanelPitch)
+      std::memcpy(panel, from + row * size, sizeof(float) * columns.count());
+  }
+};
+
+// Work for one thread in a sum over images and columns. Constants: the sums' order must not hang on the threads.
+constexpr long kColumnsPerUnit = 8 * kPanelColumns;
+constexpr long kFloatsOfSums = 1L << 22;  // partial sums of all parts together, unless that leaves too few parts
+constexpr long kFewestParts = 8;
+
+// The backward pass:
 //   grad_weight (rows x terms) = sum over n and columns of grad_y[n] (rows x size) * patches[n] (terms x size)^T
-//   grad_x[n] (terms x size) = transposed * grad_y[n], when `transposed` is not null
-// Rows and terms are rounded up to whole tiles; what the extra ones hold is never read back.
-template <class Fill>
-void backward_of_patches(const float* grad_y, const Fill& fill, const PackedLeft* transposed, float* grad_x,
-                         float* grad_weight, int batch, int rows, int terms, long size) {
-  const long row_tiles = (rows + kDotTile - 1) / kDotTile, term_tiles = (terms + kDotTile - 1) / kDotTile;
-  const long sums_per_task = row_tiles * term_tiles * kDotTile * kDotTile;
-  const long tasks_per_image = (size + kColumnsPerTask - 1) / kColumnsPerTask, tasks = batch * tasks_per_image;
-  const ColumnsOf fill_gradients{grad_y, rows, size};
-  Scratch partial(tasks * sums_per_task);
+//   grad_x[n] (terms x size) = transposed * grad_y[n], when `transposed` is given: for 1x1 convolutions, whose panels
+//   of gradients serve both
+template <class Patches>
+void backward_of_patches(const ColumnsOf& gradients, const Patches& patches, const PackedLeft* transposed,
+                         float* grad_x, long grad_x_image, float* grad_weight, int batch, int rows, int terms,
+                         long size) {
+  const DotSums dots(rows, terms);
+  const long units_per_image = pieces(kColumnsPerUnit, size), units = batch * units_per_image;
+  const long units_per_part = pieces(std::max(kFewestParts, kFloatsOfSums / dots.size()), units);
+  const long parts = pieces(units_per_part, units);
+  Scratch sums(parts * dots.size());
 #pragma omp parallel
   {
-    Scratch gradients(row_tiles * kDotTile * kPanelPitch);
-    Scratch patches(term_tiles * kDotTile * kPanelPitch);
+    Scratch gradient_panel(DotSums::rows_of_panel(rows) * kPanelPitch), panel(panel_floats(round_up(terms, kDotTile)));
 #pragma omp for schedule(static)
-    for (long task = 0; task < tasks; ++task) {
-      const long n = task / tasks_per_image, first = task % tasks_per_image * kColumnsPerTask;
-      const long last = first + kColumnsPerTask < size ? first + kColumnsPerTask : size;
-      for (long begin = first; begin < last; begin += kPanelColumns) {
-        const long count = last - begin < kPanelColumns ? last - begin : kPanelColumns;
-        const long whole = round_up(count, kLanes);
-        fill_gradients(n, begin, count, gradients.data(), kPanelPitch);
-        for (int row = 0; row < rows; ++row)  // whatever the patches hold there adds nothing
-          for (long j = count; j < whole; ++j) gradients[row * kPanelPitch + j] = 0.f;
-        if (transposed) multiply_panel(*transposed, gradients.data(), grad_x + n * terms * size + begin, size, count);
-        fill(n, begin, count, patches.data(), kPanelPitch);
-        dot_panels(gradients.data(), patches.data(), row_tiles, term_tiles, whole,
-                   partial.data() + task * sums_per_task);
+    for (long part = 0; part < parts; ++part)
+      for (long unit = part * units_per_part; unit < std::min(units, (part + 1) * units_per_part); ++unit) {
+        const long n = unit / units_per_image;
+        const Range unit_columns = piece(unit % units_per_image, kColumnsPerUnit, size);
+        for (long begin = unit_columns.begin; begin < unit_columns.end; begin += kPanelColumns) {
+          const Range columns{begin, std::min(begin + kPanelColumns, unit_columns.end)};
+          const long count = columns.count(), whole = round_up(count, kLanes);
+          gradients(n, columns, {0, rows}, gradient_panel.data());
+          for (int row = 0; row < rows; ++row)  // whatever the patches hold there adds nothing
+            for (long j = count; j < whole; ++j) gradient_panel[row * kPanelPitch + j] = 0.f;
+          if (transposed)
+            multiply_panel(*transposed, {0, rows}, gradient_panel.data(), nullptr, grad_x + n * grad_x_image + begin,
+                           size, count);
+          for (long t = 0; t < pieces(kPanelTerms, terms); ++t) {
+            const Range some = piece(t, kPanelTerms, terms);
+            patches(n, columns, some, panel.data());
+            dots.add(gradient_panel.data(), panel.data(), some, whole, sums.data() + part * dots.size());
+          }
+        }
       }
-    }
   }
-  for (int row = 0; row < rows; ++row)
-    for (int term = 0; term < terms; ++term) {
-      const long tile = row / kDotTile * term_tiles + term / kDotTile;
-      const long at = (tile * kDotTile + row % kDotTile) * kDotTile + term % kDotTile;
-      double sum = 0;
-      for (long task = 0; task < tasks; ++task) sum += partial[task * sums_per_task + at];
-      grad_weight[static_cast<long>(row) * terms + term] = static_cast<float>(sum);
-    }
+  dots.reduce(sums.data(), parts, grad_weight);
 }
 
 }  // namespace portrait
