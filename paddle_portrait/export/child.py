@@ -13,6 +13,9 @@ from paddle_portrait.export.errors import ExportError
 
 _TIMEOUT_S = 900
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_MOST_LINES = 4
+# What Paddle prints about every abort, whatever the cause.
+_EMPTY_WORDS = re.compile(r"Error Message Summary|FatalError: `Process abort")
 _TELLING = re.compile(r"error|unimplemented|not support|unsupported|invalid|must be|fail", re.IGNORECASE)
 
 
@@ -42,13 +45,13 @@ def run_converter(target: str, module: str, arguments: Sequence[str], result: Pa
     if done.returncode != 0 or not result.is_file() or result.stat().st_size == 0:
         raise ExportError(
             f"format {target}: the converter failed (exit code {done.returncode}): "
-            f"{telling_line(done.stdout + done.stderr)}"
+            f"{telling_lines(done.stdout + done.stderr)}"
         )
 
 
-def telling_line(output: str) -> str:
-    """Return the last line of a converter's output that names what was wrong, else its last line."""
+def telling_lines(output: str) -> str:
+    """Return those last lines of a converter's output that name what was wrong, else its very last one."""
     lines = [_COLOUR.sub("", line).strip() for line in output.splitlines()]
-    lines = [line for line in lines if line]
-    telling = [line for line in lines if _TELLING.search(line)]
-    return (telling or lines or ["it said nothing"])[-1]
+    lines = [line for line in dict.fromkeys(lines) if line]
+    telling = [line for line in lines if _TELLING.search(line) and not _EMPTY_WORDS.search(line)]
+    return " | ".join((telling or lines[-1:] or ["it said nothing"])[-_MOST_LINES:])

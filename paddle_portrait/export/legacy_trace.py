@@ -99,6 +99,13 @@ def _binary(operator: str, dtype: str | None = None) -> Builder:
     return build
 
 
+def _logical(operator: str) -> Builder:
+    def build(x: Any, y: Any, out: None = None, name: str | None = None) -> Any:
+        return _append(operator, {"X": x, "Y": y}, {}, "bool")
+
+    return build
+
+
 def _position_of_extreme(operator: str) -> Builder:
     def build(
         x: Any, axis: int | None = None, keepdim: bool = False, dtype: str = "int64", name: str | None = None
@@ -150,6 +157,8 @@ _BUILDERS: dict[str, Builder] = {
     "maximum": _binary("elementwise_max"),
     "minimum": _binary("elementwise_min"),
     "greater_than": _binary("greater_than", "bool"),
+    "logical_and": _logical("logical_and"),
+    "logical_or": _logical("logical_or"),
     "argmax": _position_of_extreme("arg_max"),
     "argmin": _position_of_extreme("arg_min"),
     "sum": _reduction("reduce_sum"),

@@ -79,10 +79,13 @@ def make_trials(network: nn.Layer, preprocess: Preprocess, input_shape: Shape) -
     Raises:
         ExportError: the network cannot run on such inputs, or answers with something that is not finite.
     """
+    from paddle_portrait.data.synthesis import render_portrait
+
     rng = np.random.default_rng(20)
+    portraits = [render_portrait(seed, _PORTRAIT_HW)[0] for seed in range(_PORTRAITS)]
     noise = rng.integers(0, 256, (*_PORTRAIT_HW, 3)).astype(np.uint8)
     trials = []
-    for image in [*_portraits(rng), noise]:
+    for image in [*portraits, noise]:
         tensor, _ = preprocess(image)
         if input_shape[1] > tensor.shape[1]:  # a prior: the predictor gives zeros to a single image
             tensor = np.concatenate([tensor, np.zeros_like(tensor[:, :1])], axis=1)
@@ -227,14 +230,3 @@ def _noise_shapes(input_shape: Shape, usual: tuple[int, ...]) -> Iterator[tuple[
             yield fixed[0], channels, other_h if height == -1 else height, other_w if width == -1 else width
     if count == -1:
         yield 2, *fixed[1:]
-
-
-def _portraits(rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield smooth random pictures: broad shapes with a little texture, as photos have."""
-    import cv2
-
-    height, width = _PORTRAIT_HW
-    for _ in range(_PORTRAITS):
-        broad = cv2.resize(rng.uniform(0, 255, (6, 5, 3)), (width, height), interpolation=cv2.INTER_CUBIC)
-        fine = cv2.resize(rng.normal(0, 20, (64, 48, 3)), (width, height))
-        yield np.clip(broad + fine, 0, 255).astype(np.uint8)

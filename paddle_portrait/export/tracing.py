@@ -53,4 +53,5 @@ def reason(error: Exception) -> str:
     """Return the line of Paddle's long messages that says what was wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     named = [line for line in lines if "Error" in line]
-    return (named or lines or [type(error).__name__])[-1][:_LONGEST_REASON]
+    text = named[-1] if named else f"{type(error).__name__}: {lines[-1] if lines else ''}"
+    return text[:_LONGEST_REASON]

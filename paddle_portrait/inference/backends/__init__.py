@@ -44,7 +44,7 @@ _PADDLE = Runtime("paddle_portrait.inference.backends.paddle", "paddle", "pip in
 _ONNX = Runtime("paddle_portrait.inference.backends.onnx", "onnxruntime", "pip install onnxruntime")
 
 # In the order in which "auto" prefers them: the quickest on a CPU first.
-RUNTIMES: dict[str, Runtime] = {"onnx": _ONNX, "paddle_legacy": _PADDLE, "paddle": _PADDLE}
+RUNTIMES: dict[str, Runtime] = {"onnx": _ONNX, "paddle": _PADDLE, "paddle_legacy": _PADDLE}
 
 
 def choose_backend(wanted: str, available: Iterable[str]) -> str:

@@ -26,9 +26,9 @@ class PaddleBackend:
         config = paddle_inference.Config(str(model), str(params))
         config.disable_glog_info()
         config.set_cpu_math_library_num_threads(threads or 1)
-        if model.suffix == ".json":
-            # oneDNN is on by default and fails at the first bilinear resize of a PIR graph (Paddle 3.3).
-            config.disable_mkldnn()
+        # oneDNN is on by default. With model.json it fails at the first bilinear resize, with .pdmodel it gets
+        # some matrix products wrong without a word (both Paddle 3.3.1).
+        config.disable_mkldnn()
         self._predictor = paddle_inference.create_predictor(config)
         names = self._predictor.get_input_names()
         if len(names) != 1:
