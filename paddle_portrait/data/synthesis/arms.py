@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from paddle_portrait.data.synthesis.body import Body
-from paddle_portrait.data.synthesis.canvas import Canvas, Frame, ellipse, limb, smooth_curve
+from paddle_portrait.data.synthesis.canvas import Box, Canvas, Frame, ellipse, limb, smooth_curve
 from paddle_portrait.data.synthesis.cloth import cloth
 from paddle_portrait.data.synthesis.light import Light
 from paddle_portrait.data.synthesis.person import Person, Pose
@@ -107,6 +107,9 @@ def _draw_hand(canvas: Canvas, frame: Frame, person: Person, arm: Arm, index: in
     wrist, knuckles = arm.joints[2], arm.joints[3]
     angle = float(np.arctan2(knuckles[0] - wrist[0], wrist[1] - knuckles[1]))
     hand = frame.child((float(wrist[0]), float(wrist[1])), angle, arm.hand)
+    reach = 1.6 * hand.scale
+    if Box.around(np.array([hand.origin]), canvas.shape, reach) is None:
+        return
     mirror = np.array([(1.0, -1.0)[index], 1.0])
     skin = person.face.skin * np.array([1.0, 0.95, 0.93], np.float32)
     finish = Finish(puff=0.14, gloss=0.04, skin=True, contact=0.3)

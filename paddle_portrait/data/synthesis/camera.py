@@ -10,21 +10,21 @@ from paddle_portrait.data.synthesis.colours import rgb
 
 def _grade(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     """Exposure, contrast, saturation and white balance."""
-    gain = np.exp(rng.normal(0.04, 0.16))
+    gain = np.exp(rng.normal(0.11, 0.17))
     cast = np.exp(rng.normal(0, 0.03, 3) + rng.normal(0, 0.055) * np.array([1, 0, -1]))
-    picture = picture * (gain * cast).astype(np.float32)
-    grey = picture.mean(axis=2, keepdims=True)
-    saturation = 0.0 if rng.random() < 0.07 else float(np.clip(rng.normal(0.9, 0.18), 0.2, 1.5))
-    picture = grey + saturation * (picture - grey)
+    saturation = 0.0 if rng.random() < 0.05 else float(np.clip(rng.normal(0.9, 0.18), 0.2, 1.5))
     contrast = float(np.exp(rng.normal(0.05, 0.18)))
-    return (picture - 0.5) * contrast + 0.5
+    mixing = saturation * np.eye(3) + (1 - saturation) / 3
+    mixing = contrast * mixing * (gain * cast)[None]
+    offset = np.full((3, 1), 0.5 - 0.5 * contrast)
+    return cv2.transform(picture, np.hstack([mixing, offset]).astype(np.float32))
 
 
 def _filters(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     """Effects that only some pictures have: haze, a colour film, a vignette, a dark room, light leaks."""
     height, width = picture.shape[:2]
-    if rng.random() < 0.15:
-        haze = rng.uniform(0.05, 0.35)
+    if rng.random() < 0.1:
+        haze = rng.uniform(0.05, 0.3)
         picture = picture * (1 - haze) + haze * rgb(rng.random(), rng.uniform(0, 0.3), rng.uniform(0.5, 1))
     if rng.random() < 0.12:
         picture = picture * (0.55 + 0.55 * rgb(rng.random(), rng.uniform(0.2, 0.8), 1.0))

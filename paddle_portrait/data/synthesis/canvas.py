@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -63,6 +64,11 @@ class Frame:
         """Map points (…, 2) from units to pixels."""
         return np.asarray(points, np.float64) @ self._axes() + np.asarray(self.origin)
 
+    def pixels_of_all(self, shapes: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Map several outlines at once."""
+        together = self.pixels(np.concatenate(shapes))
+        return np.split(together, np.cumsum([len(shape) for shape in shapes])[:-1])
+
     def grid(self, box: Box) -> tuple[np.ndarray, np.ndarray]:
         """Return the unit coordinates x and y (float32) of every pixel of ``box``."""
         dx = np.arange(box.x0, box.x1, dtype=np.float32)[None, :] - np.float32(self.origin[0])
@@ -101,20 +107,26 @@ class Canvas:
         self.rgb[box.slices] *= (1.0 - amount)[..., None]
 
 
-def smooth_curve(points: Sequence[Sequence[float]], count: int = 48, closed: bool = False) -> np.ndarray:
-    """Return ``count`` points on the Catmull-Rom curve through ``points`` (n ≥ 3)."""
-    knots = np.asarray(points, np.float64)
-    n = len(knots)
+@lru_cache(maxsize=256)
+def _spline_weights(knots: int, count: int, closed: bool) -> np.ndarray:
+    """Return the matrix (count, knots) that takes knots to points on their Catmull-Rom curve."""
+    identity = np.eye(knots)
     if closed:
-        extended = np.vstack([knots[-1], knots, knots[:2]])
-        t = np.linspace(0, n, count, endpoint=False)
+        extended = np.vstack([identity[-1], identity, identity[:2]])
+        t = np.linspace(0, knots, count, endpoint=False)
     else:
-        extended = np.vstack([2 * knots[0] - knots[1], knots, 2 * knots[-1] - knots[-2]])
-        t = np.linspace(0, n - 1, count)
-    i = np.minimum(t.astype(int), n - 1 if closed else n - 2)
+        extended = np.vstack([2 * identity[0] - identity[1], identity, 2 * identity[-1] - identity[-2]])
+        t = np.linspace(0, knots - 1, count)
+    i = np.minimum(t.astype(int), knots - (1 if closed else 2))
     f = (t - i)[:, None]
     p0, p1, p2, p3 = (extended[i + k] for k in range(4))
     return 0.5 * (2 * p1 + (p2 - p0) * f + (2 * p0 - 5 * p1 + 4 * p2 - p3) * f**2 + (3 * p1 - p0 - 3 * p2 + p3) * f**3)
+
+
+def smooth_curve(points: Sequence[Sequence[float]], count: int = 48, closed: bool = False) -> np.ndarray:
+    """Return ``count`` points on the Catmull-Rom curve through ``points`` (n ≥ 3)."""
+    knots = np.asarray(points, np.float64)
+    return _spline_weights(len(knots), count, closed) @ knots
 
 
 def ellipse(centre: Sequence[float], radii: Sequence[float], angle: float = 0.0, count: int = 40) -> np.ndarray:
@@ -157,8 +169,9 @@ def cover_of(polygons: Sequence[np.ndarray], box: Box, feather: float = 0.0) -> 
     # fillPoly also fills every pixel that the outline touches: half a pixel too much, of the finer board.
     factor = 4 if height * width < _FINE_BELOW else 2
     board = np.zeros((height * factor, width * factor), np.uint8)
-    for polygon in polygons:
-        cv2.fillPoly(board, [_fixed_point(polygon, box, factor)], 255, cv2.LINE_8, _SUBPIXEL_BITS)
+    together = _fixed_point(np.concatenate(polygons), box, factor)
+    for polygon in np.split(together, np.cumsum([len(polygon) for polygon in polygons])[:-1]):
+        cv2.fillPoly(board, [polygon], 255, cv2.LINE_8, _SUBPIXEL_BITS)
     cover = cv2.resize(board, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
     return soften(cover, feather)
 

@@ -69,8 +69,7 @@ class HeadSurface:
 
     def depth(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return how far before the head's axis the skull lies at points of the head's plane."""
-        a, b = self.rows(y)
-        a, b = np.maximum(a, 1e-2), np.maximum(b, 1e-2)
+        a, b = self.rows(np.clip(y, -0.49, 0.49))  # at the very ends the head has no width to compute with
         c, s = np.cos(self.yaw), np.sin(self.yaw)
         square = (c / a) ** 2 + (s / b) ** 2
         mixed = c * s * (1 / b**2 - 1 / a**2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -92,17 +93,15 @@ def shade(
     facing = (lz - gx * lx - gy * ly) * nz
     wrap = 0.55 * light.softness
     diffuse = np.maximum((facing + wrap) / (1.0 + wrap), 0.0)
-    upward = 0.5 + 0.5 * gy * nz
-    lamp = light.key[None, None] * diffuse[..., None]
-    if skin:
-        scatter = np.maximum((facing + 0.5) / 1.5, 0.0) - diffuse
-        lamp = lamp + scatter[..., None] * light.key * np.array([0.28, 0.08, 0.05], np.float32)
-    lit = lamp + light.floor + upward[..., None] * (light.sky - light.floor)
-    if light.rim > 0:
-        edge = (1.0 - nz) ** 2 * np.clip(gx * np.sign(lx) * nz, 0, 1)
-        lit = lit + (light.rim * edge)[..., None]
-    result = albedo * lit
-    half = (lz + 1.0, lx, ly)
-    norm = float(np.sqrt(half[0] ** 2 + half[1] ** 2 + half[2] ** 2))
-    shine = np.maximum((half[0] - gx * half[1] - gy * half[2]) * nz / norm, 0.0) ** sharpness
+    scatter = np.maximum((facing + 0.5) / 1.5, 0.0) - diffuse if skin else np.zeros_like(diffuse)
+    edge = (1.0 - nz) ** 2 * np.clip(gx * nz * math.copysign(1.0, lx), 0, 1)
+    # One pass mixes the kinds of light, each with its colour: lamp, sky above floor, light from under the skin, rim.
+    half_sky = 0.5 * (light.sky - light.floor)
+    colours = [light.key, half_sky, light.key * (0.28, 0.08, 0.05), np.full(3, light.rim), light.floor + half_sky]
+    mixing = np.stack(colours, axis=1).astype(np.float32)
+    result = albedo * cv2.transform(cv2.merge([diffuse, gy * nz, scatter, edge]), mixing)
+    if np.isscalar(gloss) and not gloss:
+        return result
+    norm = float(np.sqrt((lz + 1.0) ** 2 + lx**2 + ly**2))
+    shine = np.maximum((lz + 1.0 - gx * lx - gy * ly) * nz / norm, 0.0) ** sharpness
     return result + (gloss * shine)[..., None] * light.key

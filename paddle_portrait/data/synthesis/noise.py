@@ -43,7 +43,7 @@ def fractal(
 
 
 def dead_leaves(rng: np.random.Generator, shape: tuple[int, int], count: int = 160, largest: float = 0.4) -> np.ndarray:
-    """Return float32 (H, W, 3): overlapping discs, boxes and blobs with the size statistics of natural pictures.
+    """Return float32 (H, W, 3): overlapping discs, boxes and blobs of all sizes, as things hide each other in nature.
 
     Lee, Mumford and Huang 2001, "Occlusion models for natural images".
     """
@@ -52,9 +52,8 @@ def dead_leaves(rng: np.random.Generator, shape: tuple[int, int], count: int = 1
     colours = palette(rng, 12)
     picture = np.empty((height, width, 3), np.float32)
     picture[:] = colours[0]
-    smallest = 0.015
-    u = np.sort(rng.random(count))
-    sizes = 1.0 / np.sqrt(1.0 / largest**2 + u * (1.0 / smallest**2 - 1.0 / largest**2))
+    smallest = 0.025
+    sizes = np.exp(rng.uniform(np.log(smallest), np.log(largest), count))
     centres = rng.random((count, 2)) * (width, height)
     kinds = rng.integers(0, 3, count)
     for size, centre, kind in zip(sizes, centres, kinds, strict=True):

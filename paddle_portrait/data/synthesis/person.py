@@ -166,7 +166,7 @@ def _sample_face(rng: np.random.Generator, feminine: float) -> Face:
         brow_height=rng.normal(0.085, 0.012),
         brow_thickness=abs(rng.normal(1.15 - 0.4 * feminine, 0.25)) + 0.2,
         brow_tilt=rng.normal(0.0, 0.12),
-        freckles=max(0.0, rng.normal(-0.4, 0.6)),
+        freckles=max(0.0, rng.normal(-0.8, 0.6)),
         blush=abs(rng.normal(0.3, 0.25)),
         makeup=makeup,
         age=rng.beta(1.3, 2.5),

@@ -13,6 +13,7 @@ from paddle_portrait.data.synthesis.light import Light, sample_light
 from paddle_portrait.data.synthesis.outdoors import outdoors
 from paddle_portrait.data.synthesis.person import sample_person, sample_pose
 from paddle_portrait.data.synthesis.rooms import blurred, room
+from paddle_portrait.data.synthesis.things import add_things
 
 Seed = int | np.random.Generator
 
@@ -21,7 +22,7 @@ def _generator(seed: Seed) -> np.random.Generator:
     return seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
 
 
-def sample_background(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def sample_background(rng: np.random.Generator, shape: tuple[int, int], light: Light) -> np.ndarray:
     """Return a background without people, float32 (H, W, 3) in [0, 1]: a room, a view outdoors, or a backdrop."""
     kind = rng.random()
     if kind < 0.45:
@@ -32,6 +33,9 @@ def sample_background(rng: np.random.Generator, shape: tuple[int, int]) -> np.nd
         painters, weights = zip(*BACKDROPS.values(), strict=True)
         share = np.array(weights, np.float64)
         picture = painters[rng.choice(len(painters), p=share / share.sum())](rng, shape)
+    picture = np.clip(picture, 0, 1)
+    if rng.random() < 0.5:
+        picture = add_things(rng, picture, light)
     sigma = max(0.0, rng.normal(0.0, 0.011)) * max(shape)
     return np.clip(blurred(picture.astype(np.float32), float(sigma), bool(rng.random() < 0.4)), 0, 1)
 
@@ -62,8 +66,8 @@ def _cast_shadow(canvas: Canvas, background: np.ndarray, light: Light, head: flo
     return background * (1 - strength * soften(moved, 0.06 * head + 1))[..., None]
 
 
-def _persons(rng: np.random.Generator, shape: tuple[int, int], scene: np.ndarray) -> tuple[Canvas, Light, float]:
-    light = sample_light(rng)
+def _persons(rng: np.random.Generator, shape: tuple[int, int], scene: np.ndarray, light: Light) -> tuple[Canvas, float]:
+    """Paint one or two persons before a scene; return the canvas and the height of the first one's head."""
     canvas = Canvas(scene)
     head, x, y = _framing(rng, shape)
     places = [(head, x, y)]
@@ -76,7 +80,7 @@ def _persons(rng: np.random.Generator, shape: tuple[int, int], scene: np.ndarray
     for size, px, py in places:
         person, pose = sample_person(rng), sample_pose(rng)
         draw_person(canvas, Frame(float(size), pose.lean, (float(px), float(py))), person, pose, light)
-    return canvas, light, head
+    return canvas, head
 
 
 def render_portrait(seed: Seed, size_hw: tuple[int, int] = (256, 192)) -> tuple[np.ndarray, np.ndarray]:
@@ -91,8 +95,9 @@ def render_portrait(seed: Seed, size_hw: tuple[int, int] = (256, 192)) -> tuple[
         holds count as person.
     """
     rng = _generator(seed)
-    background = sample_background(rng, size_hw)
-    canvas, light, head = _persons(rng, size_hw, background)
+    light = sample_light(rng)
+    background = sample_background(rng, size_hw, light)
+    canvas, head = _persons(rng, size_hw, background, light)
     if rng.random() < 0.4:
         shadowed = _cast_shadow(canvas, background, light, head, rng.uniform(0.15, 0.6))
         canvas.rgb += (1 - canvas.alpha[..., None]) * (shadowed - background)
@@ -105,4 +110,4 @@ def render_portrait(seed: Seed, size_hw: tuple[int, int] = (256, 192)) -> tuple[
 def render_empty_room(seed: Seed, size_hw: tuple[int, int] = (256, 192)) -> np.ndarray:
     """Render a place without people, uint8 (H, W, 3) RGB; its alpha is zero everywhere."""
     rng = _generator(seed)
-    return photograph(rng, sample_background(rng, size_hw))
+    return photograph(rng, sample_background(rng, size_hw, sample_light(rng)))

@@ -47,7 +47,7 @@ def paint_solid(
 
     ``colour`` is one colour, or a function from the frame's coordinates x, y to an albedo. ``rng`` draws the folds.
     """
-    outlines = [frame.pixels(shape) for shape in shapes]
+    outlines = frame.pixels_of_all(shapes)
     box = Box.around(np.vstack(outlines), canvas.shape, 3 + 0.06 * frame.scale * (finish.contact > 0))
     if box is None:
         return

@@ -114,7 +114,7 @@ def paint_strands(
 ) -> None:
     """Paint one layer of hair: fills first, then every strand in one of a few tones; alpha is their union."""
     lines = frame.pixels(strands.lines)
-    fills = [frame.pixels(fill) for fill in strands.fills]
+    fills = frame.pixels_of_all(strands.fills)
     box = Box.around(np.vstack([lines.reshape(-1, 2), *fills]), canvas.shape)
     if box is None:
         return
