@@ -121,7 +121,7 @@ def build_trainer(config: Config, options: RunOptions) -> Trainer:
 
 def _accelerate(model: nn.Layer, wanted: bool | str) -> str:
     """Switch the CPU kernels as the config says; return the name of their build, or ``stock``."""
-    kernels.use_kernels({True: "on", False: "off"}.get(wanted, "auto"))
+    kernels.use_kernels("auto" if wanted == "auto" else "on" if wanted else "off")
     if not paddle.get_device().startswith("cpu") or not kernels.kernels_ready():
         return "stock"
     kernels.accelerate(model)
@@ -243,9 +243,9 @@ def _sample_pictures(dataset: Any) -> Callable[[nn.Layer], list[np.ndarray]]:
     def draw(model: nn.Layer) -> list[np.ndarray]:
         pictures = []
         for batch in islice(EvalLoader(dataset, batch_size=1), SAMPLE_PICTURES):
-            probability = person_probability(model, batch.to_tensors().images)[0]
-            image = dataset.load(batch.indices[0]).image
-            pictures.append(overlay(image, batch.geometries[0].restore(probability)))
+            probabilities = person_probability(model, batch.to_tensors().images)
+            for index, geometry, probability in zip(batch.indices, batch.geometries or (), probabilities, strict=True):
+                pictures.append(overlay(dataset.load(index).image, geometry.restore(probability)))
         return pictures
 
     return draw

@@ -62,7 +62,7 @@ class Checkpoint:
 
     weights: Mapping[str, np.ndarray]
     arrays: Mapping[str, np.ndarray]
-    state: Mapping[str, Any]
+    state: dict[str, Any]
 
 
 def save_checkpoint(directory: str | Path, checkpoint: Checkpoint) -> None:
@@ -92,7 +92,7 @@ def _write_files(directory: Path, checkpoint: Checkpoint) -> None:
     weights = {name: paddle.to_tensor(np.ascontiguousarray(array)) for name, array in checkpoint.weights.items()}
     paddle.save(weights, str(directory / WEIGHTS_FILE))
     with (directory / ARRAYS_FILE).open("wb") as file:
-        np.savez(file, **checkpoint.arrays)
+        np.savez(file, **checkpoint.arrays)  # type: ignore[arg-type]
     (directory / STATE_FILE).write_text(json.dumps(checkpoint.state, indent=1), encoding="utf-8")
     manifest = {
         "version": _FORMAT_VERSION,

@@ -59,7 +59,7 @@ class PolynomialDecay(Schedule):
         self, learning_rate: float, decay_steps: int | None = None, end_lr: float = 0.0, power: float = 0.9
     ) -> None:
         super().__init__(learning_rate)
-        self.decay_steps, self.end_lr, self.power = decay_steps, end_lr, power
+        self.decay_steps, self.end_lr, self.power = decay_steps or 1, end_lr, power
 
     def rate(self, step: int) -> float:
         """Return the learning rate of the 0-based ``step``."""
@@ -76,7 +76,7 @@ class CosineAnnealingDecay(Schedule):
 
     def __init__(self, learning_rate: float, T_max: int | None = None, eta_min: float = 0.0) -> None:
         super().__init__(learning_rate)
-        self.T_max, self.eta_min = T_max, eta_min
+        self.T_max, self.eta_min = T_max or 1, eta_min
 
     def rate(self, step: int) -> float:
         """Return the learning rate of the 0-based ``step``."""

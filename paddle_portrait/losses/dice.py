@@ -32,11 +32,13 @@ class DiceLoss(nn.Layer):
         valid = valid_pixels(labels, self.ignore_index)
         if logits.shape[1] == 2:
             person = F.sigmoid(person_margin(logits))
-            classes = ((1.0 - person, targets[:, 0]), (person, targets[:, 1]))
+            probabilities = [1.0 - person, person]
         else:
-            probabilities = F.softmax(logits, axis=1)
-            classes = tuple(zip(paddle.unstack(probabilities, axis=1), paddle.unstack(targets, axis=1), strict=True))
-        losses = [self._class_loss(probability * valid, target * valid) for probability, target in classes]
+            probabilities = paddle.unstack(F.softmax(logits, axis=1), axis=1)
+        losses = [
+            self._class_loss(probability * valid, target * valid)
+            for probability, target in zip(probabilities, paddle.unstack(targets, axis=1), strict=True)
+        ]
         return paddle.add_n(losses) / len(losses)
 
     def _class_loss(self, probability: paddle.Tensor, target: paddle.Tensor) -> paddle.Tensor:

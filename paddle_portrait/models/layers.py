@@ -7,6 +7,7 @@ each of these is computed wrongly, slowly or not at all by some runtime.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import paddle
@@ -15,7 +16,7 @@ from paddle import nn
 
 from paddle_portrait.kernels import batch_norm_relu
 
-Size = tuple[int, int] | paddle.Tensor
+Size: TypeAlias = "tuple[int, int] | paddle.Tensor"
 
 
 def spatial_size(x: paddle.Tensor) -> Size:
