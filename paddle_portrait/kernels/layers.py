@@ -15,7 +15,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from paddle_portrait.kernels import operators
-from paddle_portrait.kernels.functional import max_pool2d
+from paddle_portrait.kernels.functional import applies_to, max_pool2d
 from paddle_portrait.kernels.memory import keep_freed_memory
 from paddle_portrait.kernels.switch import kernel_mode, kernels_ready
 from paddle_portrait.kernels.windows import convolution_kind, depthwise_fits, transposed_size, window_of
@@ -44,14 +44,34 @@ def restore(model: nn.Layer) -> nn.Layer:
     return model
 
 
-def batch_norm(x: paddle.Tensor, layer: nn.BatchNorm2D) -> paddle.Tensor:
-    """Return ``layer(x)``, by the kernel where that applies: same values, same move of the running statistics."""
-    return _normalise(x, layer, relu=False)
+def batch_norm(x: paddle.Tensor, layer: nn.BatchNorm2D, activation: str | None = None) -> paddle.Tensor:
+    """Return ``layer(x)``, then the activation, in one kernel where that applies.
+
+    Same values as stock, same move of the running statistics.
+
+    Args:
+        x: float N×C×H×W.
+        layer: whose weights, statistics, momentum and mode count.
+        activation: None, ``relu``, ``relu6`` or ``hard_swish``.
+    """
+    if not (layer.training and operators.takes_input(x) and _is_plain_batch_norm(layer) and kernels_ready()):
+        y = type(layer).forward(layer, x)
+        return y if activation is None else _STOCK_ACTIVATIONS[activation](y)
+    return operators.batch_norm(
+        x, layer.weight, layer.bias, layer._mean, layer._variance, layer._momentum, layer._epsilon, activation
+    )
+
+
+_STOCK_ACTIVATIONS: dict[str, Callable[[paddle.Tensor], paddle.Tensor]] = {
+    "relu": F.relu,
+    "relu6": F.relu6,
+    "hard_swish": F.hardswish,
+}
 
 
 def batch_norm_relu(x: paddle.Tensor, layer: nn.BatchNorm2D) -> paddle.Tensor:
     """Return ``F.relu(layer(x))``, in one kernel where that applies."""
-    return _normalise(x, layer, relu=True)
+    return batch_norm(x, layer, "relu")
 
 
 def _kernel_forward(layer: nn.Layer) -> Callable[..., paddle.Tensor] | None:
@@ -62,27 +82,16 @@ def _kernel_forward(layer: nn.Layer) -> Callable[..., paddle.Tensor] | None:
         return None if kind is None else partial(forward, layer, kind)
     if isinstance(layer, nn.BatchNorm2D):
         return partial(_forward_batch_norm, layer)
-    if type(layer) is nn.MaxPool2D:
-        return partial(_forward_max_pool, layer)
-    return None
+    simple = {nn.MaxPool2D: _forward_max_pool, nn.PReLU: _forward_prelu, nn.Hardswish: _forward_hard_swish}
+    return partial(simple[type(layer)], layer) if type(layer) in simple else None
 
 
 def _is_ours(forward: Any) -> bool:
-    ours = (_forward_convolution, _forward_transposed, _forward_batch_norm, _forward_max_pool)
-    return isinstance(forward, partial) and forward.func in ours
+    return isinstance(forward, partial) and forward.func.__module__ == __name__
 
 
 def _forward_batch_norm(layer: nn.BatchNorm2D, x: paddle.Tensor) -> paddle.Tensor:
     return batch_norm(x, layer)
-
-
-def _normalise(x: paddle.Tensor, layer: nn.BatchNorm2D, relu: bool) -> paddle.Tensor:
-    if not (layer.training and operators.takes_input(x) and _is_plain_batch_norm(layer) and kernels_ready()):
-        y = type(layer).forward(layer, x)
-        return F.relu(y) if relu else y
-    return operators.batch_norm(
-        x, layer.weight, layer.bias, layer._mean, layer._variance, layer._momentum, layer._epsilon, relu
-    )
 
 
 def _is_plain_batch_norm(layer: nn.BatchNorm2D) -> bool:
@@ -117,6 +126,17 @@ def _forward_transposed(
     if kind == "depthwise" and not depthwise_fits(layer, window):
         return type(layer).forward(layer, x)
     return operators.transposed(kind, x, layer.weight, layer.bias, window, transposed_size(layer, x.shape, window))
+
+
+def _forward_prelu(layer: nn.PReLU, x: paddle.Tensor) -> paddle.Tensor:
+    fits = layer._data_format == "NCHW" and layer._num_parameters in (1, x.shape[1])
+    if not (layer.training and fits and applies_to(x)):
+        return type(layer).forward(layer, x)
+    return operators.prelu(x, layer._weight)
+
+
+def _forward_hard_swish(layer: nn.Hardswish, x: paddle.Tensor) -> paddle.Tensor:
+    return operators.hard_swish(x) if layer.training and applies_to(x) else type(layer).forward(layer, x)
 
 
 def _forward_max_pool(layer: nn.MaxPool2D, x: paddle.Tensor) -> paddle.Tensor:

@@ -13,6 +13,7 @@ from paddle import _C_ops
 
 DEPTHWISE_SIZES = (3, 4, 5)
 POOL_SIZES = (2, 3)
+ACTIVATIONS = (None, "relu", "relu6", "hard_swish")  # in the order of the enumeration in csrc/kernels.h
 _run = _C_ops._run_custom_op
 
 
@@ -92,13 +93,24 @@ def batch_norm(
     running_variance: paddle.Tensor,
     momentum: float,
     epsilon: float,
-    relu: bool,
+    activation: str | None,
 ) -> paddle.Tensor:
-    """Normalise N×C×H×W by the batch's own mean and (biased) variance, then ReLU when asked.
+    """Normalise N×C×H×W by the batch's own mean and (biased) variance, then one of :data:`ACTIVATIONS`.
 
     The running statistics move in place, ``running = momentum * running + (1 - momentum) * batch``.
     """
-    return _run("portrait_batch_norm", x, scale, shift, running_mean, running_variance, momentum, epsilon, relu)[0]
+    kind = ACTIVATIONS.index(activation)
+    return _run("portrait_batch_norm", x, scale, shift, running_mean, running_variance, momentum, epsilon, kind)[0]
+
+
+def prelu(x: paddle.Tensor, weight: paddle.Tensor) -> paddle.Tensor:
+    """Return x where it is above zero and weight·x elsewhere; one weight for each channel or for all."""
+    return _run("portrait_prelu", x, weight)[0]
+
+
+def hard_swish(x: paddle.Tensor) -> paddle.Tensor:
+    """Return x · min(max(x + 3, 0), 6) / 6."""
+    return _run("portrait_hard_swish", x)[0]
 
 
 def max_pool(x: paddle.Tensor, size: int, stride: int, padding: int) -> paddle.Tensor:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.usefixtures("built")
 
 # One rounding of the result to float32: no kernel can be asked to be better than that.
 ROUNDING = 6e-8
+STOCK = {"relu": F.relu, "relu6": F.relu6, "hard_swish": F.hardswish}
 Arrays = dict[str, np.ndarray]
 
 
@@ -43,7 +44,7 @@ def compare(
     Results of a few values are drawn several times: two roundings of six numbers differ by chance alone.
     """
     squares: dict[str, np.ndarray] = {}
-    for draw in range(8 if np.prod(shape) < 2000 else 1):
+    for draw in range(8 if np.prod(shape) < 20_000 else 1):
         paddle.seed(draw)
         for name, errors in squared_errors(build(), shift + scale * noise(*shape, seed=draw), **how).items():
             squares[name] = squares.get(name, 0) + errors
@@ -51,14 +52,14 @@ def compare(
         assert np.sqrt(kernel) <= 2 * np.sqrt(stock) + ROUNDING * np.sqrt(truth), name
 
 
-def squared_errors(layer: nn.Layer, x: np.ndarray, relu: bool = False, frozen: bool = False) -> Arrays:
+def squared_errors(layer: nn.Layer, x: np.ndarray, activation: str | None = None, frozen: bool = False) -> Arrays:
     """Return for each result the squared L2 of the kernel's error, of the stock kernel's, and of the truth."""
 
     def stock_call(t: paddle.Tensor) -> paddle.Tensor:
-        return F.relu(layer(t)) if relu else layer(t)
+        return layer(t) if activation is None else STOCK[activation](layer(t))
 
     stock = results(layer, stock_call, x, frozen=frozen)
-    kernel = results(layer, lambda t: through_kernel(layer, t, relu), x, frozen=frozen)
+    kernel = results(layer, lambda t: through_kernel(layer, t, activation), x, frozen=frozen)
     layer.to(dtype="float64")
     exact = results(layer, stock_call, x.astype(np.float64), frozen=frozen)
     assert kernel.keys() == exact.keys()
@@ -68,9 +69,9 @@ def squared_errors(layer: nn.Layer, x: np.ndarray, relu: bool = False, frozen: b
     }
 
 
-def through_kernel(layer: nn.Layer, x: paddle.Tensor, relu: bool) -> paddle.Tensor:
+def through_kernel(layer: nn.Layer, x: paddle.Tensor, activation: str | None) -> paddle.Tensor:
     if isinstance(layer, nn.BatchNorm2D):
-        y = (kernels.batch_norm_relu if relu else kernels.batch_norm)(x, layer)
+        y = kernels.batch_norm(x, layer, activation)
     else:
         y = kernels.accelerate(layer)(x)
         kernels.restore(layer)
@@ -185,13 +186,24 @@ def uneven_batch_norm() -> nn.BatchNorm2D:
     return layer
 
 
-@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("activation", [None, "relu", "relu6", "hard_swish"])
 @pytest.mark.parametrize(("height", "width"), [(1, 2), (7, 5), (24, 24), (33, 67)])
 @pytest.mark.parametrize(
     ("mean", "spread"), [(0.0, 1.0), (3.0, 1.0), (1.0, 3e-3), (-2.0, 1e-3), (0.0, 1e-4), (0.0, 0.0), (100.0, 1.0)]
 )
-def test_batch_norm(mean: float, spread: float, height: int, width: int, relu: bool) -> None:
-    compare(uneven_batch_norm, (4, 6, height, width), spread, mean, relu=relu)
+def test_batch_norm(mean: float, spread: float, height: int, width: int, activation: str | None) -> None:
+    compare(uneven_batch_norm, (4, 6, height, width), spread, mean, activation=activation)
+
+
+@pytest.mark.parametrize("slopes", [1, 6])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 5), (33, 67)])
+def test_prelu(height: int, width: int, slopes: int) -> None:
+    compare(lambda: nn.PReLU(slopes, 0.3), (3, 6, height, width))
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 5), (33, 67)])
+def test_hard_swish(height: int, width: int) -> None:
+    compare(nn.Hardswish, (3, 6, height, width), 3.0)
 
 
 @pytest.mark.parametrize("momentum", [0.9, 0.1, 0.99])

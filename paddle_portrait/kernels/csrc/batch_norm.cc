@@ -1,17 +1,16 @@
-// Batch normalisation in training mode, a channel at a time, so that its values stay in cache for all passes.
+// Batch normalisation in training mode, with the activation that follows it, a channel at a time, so that its values stay in cache for all passes.
 //
 // Sums run in float vectors over short blocks and in double across blocks; the variance is taken around the mean in a
 // second pass. The mean's rounding to float is carried into the shift, which keeps channels whose spread is tiny
 // beside their mean as exact as float32 input allows.
 #include <cmath>
 
-#include "kernels.h"
-#include "vector.h"
+#include "activation.h"
 
 namespace portrait {
 namespace {
 
-constexpr long kBlock = 1024;  // values summed in float before they join the double sum
+constexpr long kBlock = 512;  // values summed in float before they join the double sum
 
 struct Sums {
   double first = 0, second = 0;
@@ -36,15 +35,6 @@ inline Sums sum_plane(long size, const Term& term) {
   return total;
 }
 
-inline Vector take(const float* from, int count) { return count == kLanes ? load(from) : load_part(from, count); }
-
-inline void put(float* to, Vector value, int count) {
-  if (count == kLanes)
-    store(to, value);
-  else
-    store_part(to, value, count);
-}
-
 // What one channel needs to be normalised: y = (x - mean) * scale + shift.
 struct Affine {
   Affine(double mean, double inverse_std, float weight, float bias)
@@ -57,25 +47,19 @@ struct Affine {
   float centre, scale, shift;
 };
 
-template <bool kRelu>
-inline Vector gate(Vector grad, Vector normalised) {
-  return kRelu ? (Vector)(normalised > 0.f ? grad : Vector{}) : grad;
-}
-
-template <bool kRelu>
+template <Activation kKind>
 void normalise_channel(const float* x, float* y, const Affine& affine, int batch, long stride, long size) {
   for (int n = 0; n < batch; ++n) {
     const float* from = x + n * stride;
     float* to = y + n * stride;
     for (long j = 0; j < size; j += kLanes) {
       const int count = size - j < kLanes ? static_cast<int>(size - j) : kLanes;
-      const Vector value = affine(take(from + j, count));
-      put(to + j, kRelu ? (Vector)(value < 0.f ? Vector{} : value) : value, count);  // a NaN passes, and shows
+      put(to + j, activate<kKind>(affine(take(from + j, count))), count);
     }
   }
 }
 
-template <bool kRelu>
+template <Activation kKind>
 void forward(const float* x, const float* scale, const float* shift, float* running_mean, float* running_variance,
              float* y, double* mean, double* inverse_std, int batch, int channels, long size, double momentum,
              double epsilon) {
@@ -107,12 +91,12 @@ void forward(const float* x, const float* scale, const float* shift, float* runn
     inverse_std[c] = 1.0 / std::sqrt((variance > 0 || std::isnan(variance) ? variance : 0.0) + epsilon);
     running_mean[c] = static_cast<float>(momentum * running_mean[c] + (1 - momentum) * mean[c]);
     running_variance[c] = static_cast<float>(momentum * running_variance[c] + (1 - momentum) * variance);
-    normalise_channel<kRelu>(channel, y + c * size, Affine(mean[c], inverse_std[c], scale[c], shift[c]), batch, stride,
+    normalise_channel<kKind>(channel, y + c * size, Affine(mean[c], inverse_std[c], scale[c], shift[c]), batch, stride,
                              size);
   }
 }
 
-template <bool kRelu>
+template <Activation kKind>
 void backward(const float* x, const float* scale, const float* shift, const double* mean, const double* inverse_std,
               const float* grad_y, float* grad_x, float* grad_scale, float* grad_shift, int batch, int channels,
               long size) {
@@ -126,7 +110,7 @@ void backward(const float* x, const float* scale, const float* shift, const doub
       const float *plane = x + c * size + n * stride, *grad = grad_y + c * size + n * stride;
       const Sums sums = sum_plane(size, [&](long j, int lanes, Vector& first, Vector& second) {
         const Vector value = take(plane + j, lanes);
-        const Vector passed = gate<kRelu>(take(grad + j, lanes), affine(value));
+        const Vector passed = through<kKind>(take(grad + j, lanes), affine(value));
         first += passed;
         second += passed * (value - affine.centre);
       });
@@ -144,7 +128,7 @@ void backward(const float* x, const float* scale, const float* shift, const doub
       for (long j = 0; j < size; j += kLanes) {
         const int lanes = size - j < kLanes ? static_cast<int>(size - j) : kLanes;
         const Vector value = take(x + offset + j, lanes);
-        const Vector passed = gate<kRelu>(take(grad_y + offset + j, lanes), affine(value));
+        const Vector passed = through<kKind>(take(grad_y + offset + j, lanes), affine(value));
         put(grad_x + offset + j, affine.scale * (passed - level - (value - affine.centre) * tilt), lanes);
       }
     }
@@ -155,16 +139,19 @@ void backward(const float* x, const float* scale, const float* shift, const doub
 
 void batch_norm_forward(const float* x, const float* scale, const float* shift, float* running_mean,
                         float* running_variance, float* y, double* mean, double* inverse_std, int batch, int channels,
-                        long size, double momentum, double epsilon, bool relu) {
-  const auto run = relu ? forward<true> : forward<false>;
-  run(x, scale, shift, running_mean, running_variance, y, mean, inverse_std, batch, channels, size, momentum, epsilon);
+                        long size, double momentum, double epsilon, Activation activation) {
+  with_activation(activation, [&](auto kind) {
+    forward<kind>(x, scale, shift, running_mean, running_variance, y, mean, inverse_std, batch, channels, size,
+                  momentum, epsilon);
+  });
 }
 
 void batch_norm_backward(const float* x, const float* scale, const float* shift, const double* mean,
                          const double* inverse_std, const float* grad_y, float* grad_x, float* grad_scale,
-                         float* grad_shift, int batch, int channels, long size, bool relu) {
-  const auto run = relu ? backward<true> : backward<false>;
-  run(x, scale, shift, mean, inverse_std, grad_y, grad_x, grad_scale, grad_shift, batch, channels, size);
+                         float* grad_shift, int batch, int channels, long size, Activation activation) {
+  with_activation(activation, [&](auto kind) {
+    backward<kind>(x, scale, shift, mean, inverse_std, grad_y, grad_x, grad_scale, grad_shift, batch, channels, size);
+  });
 }
 
 }  // namespace portrait

@@ -53,14 +53,26 @@ void dense_weight_gradient(const float* x, const float* grad_y, float* grad_weig
 // The sum of each channel's gradient.
 void bias_gradient(const float* grad_y, float* grad_bias, int batch, int channels, long size);
 
-// Batch normalisation with the batch's own statistics, then ReLU when asked.
+// What follows a normalisation.
+enum class Activation { kNone, kRelu, kRelu6, kHardSwish };
+
+// Batch normalisation with the batch's own statistics, then the activation.
 // `mean` and `inverse_std` hold one double a channel; the running statistics move in place.
 void batch_norm_forward(const float* x, const float* scale, const float* shift, float* running_mean,
                         float* running_variance, float* y, double* mean, double* inverse_std, int batch, int channels,
-                        long size, double momentum, double epsilon, bool relu);
+                        long size, double momentum, double epsilon,
+                        Activation activation);
 void batch_norm_backward(const float* x, const float* scale, const float* shift, const double* mean,
                          const double* inverse_std, const float* grad_y, float* grad_x, float* grad_scale,
-                         float* grad_shift, int batch, int channels, long size, bool relu);
+                         float* grad_shift, int batch, int channels, long size,
+                         Activation activation);
+
+// Activations with slow counterparts in Paddle. `weight` holds one slope a channel, or one for all.
+void prelu_forward(const float* x, const float* weight, float* y, int batch, int channels, int weights, long size);
+void prelu_backward(const float* x, const float* weight, const float* grad_y, float* grad_x, float* grad_weight,
+                    int batch, int channels, int weights, long size);
+void hard_swish_forward(const float* x, float* y, long count);
+void hard_swish_backward(const float* x, const float* grad_y, float* grad_x, long count);
 
 // Max pooling over square windows of 2 or 3; `winners` holds, per output, which tap of the window it came from.
 void max_pool_forward(const float* x, float* y, unsigned char* winners, long planes, const Window& window);

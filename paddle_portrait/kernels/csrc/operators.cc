@@ -181,34 +181,73 @@ float* moved(const Tensor& running) { return const_cast<float*>(running.data<flo
 
 std::vector<Tensor> batch_norm_forward(const Tensor& x, const Tensor& scale, const Tensor& shift,
                                        const Tensor& running_mean, const Tensor& running_variance, float momentum,
-                                       float epsilon, bool relu) {
+                                       float epsilon, int activation) {
   const auto shape = x.shape();
   auto y = unfilled_like(x);
   auto statistics = paddle::empty({2, shape[1]}, paddle::DataType::FLOAT64, x.place());
   double* mean = statistics.data<double>();
   portrait::batch_norm_forward(x.data<float>(), scale.data<float>(), shift.data<float>(), moved(running_mean),
                                moved(running_variance), y.data<float>(), mean, mean + shape[1], shape[0],
-                               shape[1], shape[2] * shape[3], momentum, epsilon, relu);
+                               shape[1], shape[2] * shape[3], momentum, epsilon, static_cast<portrait::Activation>(activation));
   return {y, statistics};
 }
 
 std::vector<Tensor> batch_norm_backward(const Tensor& x, const Tensor& scale, const Tensor& shift,
                                         const Tensor& statistics, const Tensor& grad_y, float momentum, float epsilon,
-                                        bool relu) {
+                                        int activation) {
   const auto shape = x.shape();
   auto grad_x = unfilled_like(x), grad_scale = unfilled_like(scale), grad_shift = unfilled_like(shift);
   const double* mean = statistics.data<double>();
   portrait::batch_norm_backward(x.data<float>(), scale.data<float>(), shift.data<float>(), mean, mean + shape[1],
                                 grad_y.data<float>(), grad_x.data<float>(), grad_scale.data<float>(),
-                                grad_shift.data<float>(), shape[0], shape[1], shape[2] * shape[3], relu);
+                                grad_shift.data<float>(), shape[0], shape[1], shape[2] * shape[3],
+                                static_cast<portrait::Activation>(activation));
   return {grad_x, grad_scale, grad_shift};
 }
 
-Shapes batch_norm_shape(Shape x, Shape scale, Shape, Shape, Shape, float, float, bool) { return {x, {2, scale[0]}}; }
+Shapes batch_norm_shape(Shape x, Shape scale, Shape, Shape, Shape, float, float, int) { return {x, {2, scale[0]}}; }
 
 Types batch_norm_type(paddle::DataType x, paddle::DataType, paddle::DataType, paddle::DataType, paddle::DataType) {
   return {x, paddle::DataType::FLOAT64};
 }
+
+// ---- activations
+
+std::vector<Tensor> prelu_forward(const Tensor& x, const Tensor& weight) {
+  const auto shape = x.shape();
+  auto y = unfilled_like(x);
+  portrait::prelu_forward(x.data<float>(), weight.data<float>(), y.data<float>(), shape[0], shape[1], weight.numel(),
+                          shape[2] * shape[3]);
+  return {y};
+}
+
+std::vector<Tensor> prelu_backward(const Tensor& x, const Tensor& weight, const Tensor& grad_y) {
+  const auto shape = x.shape();
+  auto grad_x = unfilled_like(x), grad_weight = unfilled_like(weight);
+  portrait::prelu_backward(x.data<float>(), weight.data<float>(), grad_y.data<float>(), grad_x.data<float>(),
+                           grad_weight.data<float>(), shape[0], shape[1], weight.numel(), shape[2] * shape[3]);
+  return {grad_x, grad_weight};
+}
+
+Shapes first_shape(Shape x, Shape) { return {x}; }
+
+std::vector<Tensor> hard_swish_forward(const Tensor& x) {
+  auto y = unfilled_like(x);
+  portrait::hard_swish_forward(x.data<float>(), y.data<float>(), x.numel());
+  return {y};
+}
+
+std::vector<Tensor> hard_swish_backward(const Tensor& x, const Tensor& grad_y) {
+  auto grad_x = unfilled_like(x);
+  portrait::hard_swish_backward(x.data<float>(), grad_y.data<float>(), grad_x.data<float>(), x.numel());
+  return {grad_x};
+}
+
+Shapes same_shape(Shape x) { return {x}; }
+
+Types same_type(paddle::DataType x) { return {x}; }
+
+Types first_type(paddle::DataType first, paddle::DataType) { return {first}; }
 
 // ---- max pooling
 
@@ -263,8 +302,6 @@ std::vector<Tensor> resize_backward(const Tensor& x, const Tensor& grad_y, int h
 
 Shapes resize_shape(Shape x, int height, int width, bool) { return {{x[0], x[1], height, width}}; }
 
-Types same_type(paddle::DataType x) { return {x}; }
-
 // ---- channel interleaving
 
 std::vector<Tensor> interleave_forward(const Tensor& first, const Tensor& second) {
@@ -284,8 +321,6 @@ std::vector<Tensor> interleave_backward(const Tensor& grad_y) {
                          half[2] * half[3]);
   return {first, second};
 }
-
-Types first_type(paddle::DataType first, paddle::DataType) { return {first}; }
 
 Shapes interleave_shape(Shape first, Shape) { return {{first[0], 2 * first[1], first[2], first[3]}}; }
 
@@ -374,14 +409,14 @@ PD_BUILD_GRAD_OP(portrait_pointwise)
 PD_BUILD_OP(portrait_batch_norm)
     .Inputs({"X", "Scale", "Shift", "RunningMean", "RunningVariance"})
     .Outputs({"Y", "Statistics"})
-    .Attrs({"momentum: float", "epsilon: float", "relu: bool"})
+    .Attrs({"momentum: float", "epsilon: float", "activation: int"})
     .SetKernelFn(PD_KERNEL(batch_norm_forward))
     .SetInferShapeFn(PD_INFER_SHAPE(batch_norm_shape))
     .SetInferDtypeFn(PD_INFER_DTYPE(batch_norm_type));
 PD_BUILD_GRAD_OP(portrait_batch_norm)
     .Inputs({"X", "Scale", "Shift", "Statistics", paddle::Grad("Y")})
     .Outputs({paddle::Grad("X"), paddle::Grad("Scale"), paddle::Grad("Shift")})
-    .Attrs({"momentum: float", "epsilon: float", "relu: bool"})
+    .Attrs({"momentum: float", "epsilon: float", "activation: int"})
     .SetKernelFn(PD_KERNEL(batch_norm_backward));
 
 PD_BUILD_OP(portrait_max_pool)
@@ -420,3 +455,25 @@ PD_BUILD_GRAD_OP(portrait_interleave)
     .Inputs({paddle::Grad("Y")})
     .Outputs({paddle::Grad("First"), paddle::Grad("Second")})
     .SetKernelFn(PD_KERNEL(interleave_backward));
+
+PD_BUILD_OP(portrait_prelu)
+    .Inputs({"X", "Weight"})
+    .Outputs({"Y"})
+    .SetKernelFn(PD_KERNEL(prelu_forward))
+    .SetInferShapeFn(PD_INFER_SHAPE(first_shape))
+    .SetInferDtypeFn(PD_INFER_DTYPE(first_type));
+PD_BUILD_GRAD_OP(portrait_prelu)
+    .Inputs({"X", "Weight", paddle::Grad("Y")})
+    .Outputs({paddle::Grad("X"), paddle::Grad("Weight")})
+    .SetKernelFn(PD_KERNEL(prelu_backward));
+
+PD_BUILD_OP(portrait_hard_swish)
+    .Inputs({"X"})
+    .Outputs({"Y"})
+    .SetKernelFn(PD_KERNEL(hard_swish_forward))
+    .SetInferShapeFn(PD_INFER_SHAPE(same_shape))
+    .SetInferDtypeFn(PD_INFER_DTYPE(same_type));
+PD_BUILD_GRAD_OP(portrait_hard_swish)
+    .Inputs({"X", paddle::Grad("Y")})
+    .Outputs({paddle::Grad("X")})
+    .SetKernelFn(PD_KERNEL(hard_swish_backward));

@@ -34,6 +34,16 @@ inline Vector load_part(const float* from, int count) {
   return value;
 }
 
+// The same for a row's last vector, which may be shorter; missing lanes are zero.
+inline Vector take(const float* from, int count) { return count == kLanes ? load(from) : load_part(from, count); }
+
+inline void put(float* to, Vector value, int count) {
+  if (count == kLanes)
+    store(to, value);
+  else
+    store_part(to, value, count);
+}
+
 // Adds the lanes pairwise: a fixed order, so the same bits on every run.
 inline float sum_lanes(Vector value) {
   float lanes[kLanes];

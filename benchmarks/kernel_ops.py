@@ -1,0 +1,138 @@
+"""Processor time of one training step of each operator, Paddle's own against the kernels, on one thread.
+
+The shapes are those of the portrait networks at batch 8. The two sides take turns, so that other work on the machine
+hits both; a figure is the median over the turns of forward plus backward. Paddle's own side also keeps freed memory
+(see paddle_portrait/kernels/memory.py): the gain of that is measured apart, on whole steps.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # read when the libraries load, so before paddle
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import paddle
+from _record import record
+from paddle import nn
+
+from paddle_portrait import kernels
+from paddle_portrait.kernels.memory import keep_freed_memory
+
+BATCH = 8
+Call = Callable[[paddle.Tensor], paddle.Tensor]
+Case = tuple[Callable[[], nn.Layer], Call | None, tuple[int, ...]]
+
+
+def conv(into: int, out: int, size: int, image: int, **options: object) -> Case:
+    """Return the case of a convolution layer on square images."""
+    return (lambda: nn.Conv2D(into, out, size, **options), None, (into, image, image))
+
+
+def up(into: int, out: int, size: int, image: int, **options: object) -> Case:
+    """Return the case of a transposed convolution layer on square images."""
+    return (lambda: nn.Conv2DTranspose(into, out, size, **options), None, (into, image, image))
+
+
+def norm(channels: int, image: int, call: Callable[[paddle.Tensor, nn.Layer], paddle.Tensor]) -> Case:
+    """Return the case of a batch norm and what follows it."""
+    layer = nn.BatchNorm2D(channels)
+    return (lambda: layer, lambda x: call(x, layer), (channels, image, image))
+
+
+def layer_of(build: Callable[[], nn.Layer], channels: int, image: int) -> Case:
+    """Return the case of any other layer on square images."""
+    return (build, None, (channels, image, image))
+
+
+def function(channels: int, image: int, call: Call) -> Case:
+    """Return the case of something without weights."""
+    return (nn.Identity, call, (channels, image, image))
+
+
+CASES: dict[str, Case] = {
+    "depthwise 3x3, 64 @96": conv(64, 64, 3, 96, padding=1, groups=64, bias_attr=False),
+    "depthwise 3x3, 36 @24": conv(36, 36, 3, 24, padding=1, groups=36, bias_attr=False),
+    "depthwise 3x3, 72 @12": conv(72, 72, 3, 12, padding=1, groups=72, bias_attr=False),
+    "depthwise 3x3 stride 2, 36 @48": conv(36, 36, 3, 48, stride=2, padding=1, groups=36, bias_attr=False),
+    "depthwise 3x3 stride 2, SAME, bias, 72 @64": conv(72, 72, 3, 64, stride=2, padding="SAME", groups=72),
+    "depthwise 3x3 dilation 4, 64 @28": conv(64, 64, 3, 28, dilation=4, padding=4, groups=64, bias_attr=False),
+    "depthwise 5x5, 64 @28": conv(64, 64, 5, 28, padding=2, groups=64, bias_attr=False),
+    "depthwise 5x5 stride 2, 96 @28": conv(96, 96, 5, 28, stride=2, padding=2, groups=96, bias_attr=False),
+    "1x1, 82 to 64 @96": conv(82, 64, 1, 96, bias_attr=False),
+    "1x1, 36 to 36 @24": conv(36, 36, 1, 24, bias_attr=False),
+    "1x1, 72 to 72 @12": conv(72, 72, 1, 12, bias_attr=False),
+    "1x1, 96 to 576, bias @7": conv(96, 576, 1, 7),
+    "1x1, 16 to 72, bias @56": conv(16, 72, 1, 56),
+    "1x1 in 2 groups, 48 to 24 @56": conv(48, 24, 1, 56, groups=2, bias_attr=False),
+    "stem 3x3 stride 2, 3 to 36 @192": conv(3, 36, 3, 192, stride=2, padding=1, bias_attr=False),
+    "dense 3x3, 32 to 32, bias @56": conv(32, 32, 3, 56, padding=1),
+    "dense 3x3 dilation 4, 8 to 128, bias @32": conv(8, 128, 3, 32, padding=4, dilation=4),
+    "dense 3x3, 256 to 128 @14": conv(256, 128, 3, 14, padding=1, bias_attr=False),
+    "transposed 2x2 stride 2, 32 to 32, bias @28": up(32, 32, 2, 28, stride=2),
+    "transposed 3x3 stride 2, SAME, 96 to 32, bias @28": up(96, 32, 3, 28, stride=2, padding="SAME"),
+    "transposed 4x4 stride 2, depthwise, 32 @28": up(32, 32, 4, 28, stride=2, padding=1, groups=32),
+    "batch norm, 64 @96": norm(64, 96, kernels.batch_norm),
+    "batch norm + ReLU, 64 @96": norm(64, 96, kernels.batch_norm_relu),
+    "batch norm + ReLU, 36 @24": norm(36, 24, kernels.batch_norm_relu),
+    "batch norm + hard-swish, 72 @56": norm(72, 56, lambda x, layer: kernels.batch_norm(x, layer, "hard_swish")),
+    "PReLU, 32 @56": layer_of(lambda: nn.PReLU(32), 32, 56),
+    "hard-swish, 72 @56": layer_of(nn.Hardswish, 72, 56),
+    "max pool 3x3 stride 2, 36 @96": function(36, 96, lambda x: kernels.max_pool2d(x, 3, 2, 1)),
+    "max pool 2x2, 32 @56": function(32, 56, lambda x: kernels.max_pool2d(x, 2, 2)),
+    "bilinear x8, 64 @12": function(64, 12, lambda x: kernels.resize_bilinear(x, (96, 96))),
+    "bilinear x2, 2 @96": function(2, 96, lambda x: kernels.resize_bilinear(x, (192, 192))),
+    "interleave, 36 + 36 @24": function(36, 24, lambda x: kernels.interleave_channels(x, x)),
+}
+
+
+def step_ms(call: Call, x: paddle.Tensor, grad: paddle.Tensor) -> float:
+    """Return the processor time of one forward and backward pass."""
+    start = time.process_time()
+    call(x).backward(grad)
+    return (time.process_time() - start) * 1e3
+
+
+def measure(case: Case, turns: int) -> dict[str, float]:
+    """Return the medians of both sides and their ratio."""
+    build, call, shape = case
+    paddle.seed(0)
+    layer = kernels.accelerate(build())
+    x = paddle.randn([BATCH, *shape])
+    x.stop_gradient = shape[0] == 3  # a network's input needs no gradient
+    call = call or layer
+    grad = paddle.randn(call(x).shape)
+    times: dict[str, list[float]] = {"off": [], "on": []}
+    for turn in range(turns + 1):
+        for mode, found in times.items():
+            kernels.use_kernels(mode)
+            milliseconds = step_ms(call, x, grad)
+            if turn:  # the first turn warms up
+                found.append(milliseconds)
+    stock, ours = statistics.median(times["off"]), statistics.median(times["on"])
+    return {"stock_ms": round(stock, 3), "kernel_ms": round(ours, 3), "ratio": round(stock / ours, 2)}
+
+
+def main() -> None:
+    """Measure every case and write benchmarks/results/kernel_ops.json."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--turns", type=int, default=9, help="measurements of each side (default %(default)s)")
+    parser.add_argument("--only", default="", help="measure the operators whose name contains this, write nothing")
+    args = parser.parse_args()
+    kernels.use_kernels("on")
+    keep_freed_memory()
+    figures = {}
+    for name, case in CASES.items():
+        if args.only in name:
+            figures[name] = measure(case, args.turns)
+            print(f"{name:50s} {figures[name]}", flush=True)
+    if not args.only:
+        record("kernel_ops", figures)
+
+
+if __name__ == "__main__":
+    main()
