@@ -35,9 +35,9 @@ class Body:
         neck, slope = person.neck_width, person.slope
         right = [
             (0.0, y - 0.03), (neck, y - 0.01), (neck + 0.1, y + 0.06), (half * 0.62, y + 0.1 + slope * 0.55),
-            (half - 0.14, y + 0.14 + slope), (half - 0.06, y + 0.3 + slope), (half - 0.15, y + 0.7),
-            (half - 0.24 + 0.7 * bulk, y + 1.2), (half - 0.3 + 1.4 * bulk, y + 1.75), (half - 0.22 + bulk, y + 2.5),
-            (half - 0.24 + bulk, y + 2.9), (0.0, y + 2.95),
+            (half - 0.14, y + 0.14 + slope), (half - 0.07, y + 0.3 + slope), (half - 0.21, y + 0.7),
+            (half - 0.33 + 0.8 * bulk, y + 1.2), (half - 0.39 + 1.6 * bulk, y + 1.75), (half - 0.3 + bulk, y + 2.45),
+            (half - 0.32 + bulk, y + 2.9), (0.0, y + 2.95),
         ]  # fmt: skip
         curve = smooth_curve(right, 64)
         return np.vstack([curve, curve[::-1] * (-1, 1)]) + (self.shift, 0)
@@ -158,7 +158,7 @@ def draw_neck(canvas: Canvas, frame: Frame, head: Frame, person: Person, body: B
 def draw_legs(canvas: Canvas, frame: Frame, person: Person, body: Body, light: Light) -> None:
     """Paint trousers or bare legs with shoes, for figures seen from afar."""
     rng = np.random.default_rng([person.seed, 5])
-    y, hip = body.neck_y + 2.6, body.half * 0.38
+    y, hip = body.neck_y + 2.6, body.half * 0.34
     bare = person.outfit.sleeve < 0.5 and rng.random() < 0.6
     stance, step = rng.uniform(0.8, 1.4), rng.normal(0, 0.12)
     for side in (-1, 1):

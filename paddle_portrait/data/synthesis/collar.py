@@ -52,7 +52,7 @@ def _hood(outfit: Outfit, neck: float, y: float) -> list[_Piece]:
 
 
 def _straps(outfit: Outfit, y: float) -> list[_Piece]:
-    strap = np.array([(0.5, y + 0.12), (0.6, y + 0.8), (0.66, y + 1.6)])
+    strap = np.array([(0.46, y + 0.19), (0.58, y + 0.8), (0.6, y + 2.5)])
     return [(limb(strap * (side, 1), (0.075, 0.075)), outfit.hat_colour, _FLAT) for side in (-1, 1)]
 
 

@@ -38,7 +38,7 @@ def face_relief(face: Face, pose: Pose) -> np.ndarray:
 
     along = np.clip((v + 0.02) / (_NOSE_Y + 0.02), 0, 1)
     fade = 1 / (1 + np.exp((v - _NOSE_Y - 0.025) / 0.011))
-    ridge = (0.018 + 0.075 * along**1.4) * fade * (v > -0.12) * face.nose
+    ridge = (0.018 + 0.075 * along**1.4) * fade * face.nose / (1 + np.exp(-(v + 0.07) / 0.022))
     spread = (0.03 + 0.02 * along)[:, None] * face.nose_width
     total += ridge[:, None] * np.exp(-((u[None] / spread) ** 2))
     bump(0, _NOSE_Y - 0.01, 0.042 * face.nose_width, 0.034, 0.045 * face.nose)

@@ -75,7 +75,8 @@ class HeadSurface:
         mixed = c * s * (1 / b**2 - 1 / a**2)
         depth_square = (s / a) ** 2 + (c / b) ** 2
         root = (mixed * x) ** 2 - depth_square * (square * x * x - 1)
-        return ((-mixed * x + np.sqrt(np.maximum(root, 1e-4))) / depth_square).astype(np.float32)
+        depth = (-mixed * x + np.sqrt(np.maximum(root, 1e-4))) / depth_square
+        return (depth - 5.0 * np.maximum(np.abs(y) - 0.47, 0)).astype(np.float32)  # crown and chin bend away
 
 
 def _sample(texture: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
