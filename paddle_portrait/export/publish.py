@@ -19,7 +19,7 @@ def staging(save_dir: Path) -> Iterator[Path]:
     """Give an empty directory beside ``save_dir``; what is left of it afterwards is removed.
 
     Raises:
-        ExportError: the place cannot be written to, or ``save_dir`` is a file.
+        ExportError: the place cannot be written to, the disk is full, or ``save_dir`` is a file.
     """
     if save_dir.exists() and not save_dir.is_dir():
         raise ExportError(f"--save_dir '{save_dir}' is a file; name a directory.")
@@ -27,10 +27,9 @@ def staging(save_dir: Path) -> Iterator[Path]:
     try:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-    except OSError as error:
-        raise ExportError(f"cannot write to '{save_dir.parent}': {error.strerror}.") from error
-    try:
         yield directory
+    except OSError as error:
+        raise ExportError(f"cannot write the export beside '{save_dir}': {error}.") from error
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -60,6 +59,8 @@ def _remove_earlier_export(save_dir: Path) -> None:
     for files in earlier.targets.values():
         for name in files.names():
             path = save_dir / name
+            if save_dir.resolve() not in path.resolve().parents:
+                continue  # a deploy.yaml of unknown making must not reach outside
             _remove(path)
             if path.parent != save_dir and path.parent.is_dir() and not any(path.parent.iterdir()):
                 path.parent.rmdir()

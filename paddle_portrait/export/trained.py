@@ -21,11 +21,12 @@ def load_trained(config: Config, model_path: str | None) -> nn.Layer:
 
     Args:
         config: names the network; its ``pretrained`` weights are not looked for, the checkpoint replaces them.
-        model_path: a ``.pdparams`` file or a checkpoint directory.
+        model_path: a ``.pdparams`` file, a checkpoint directory, or a zoo name.
 
     Raises:
         UserError: no path, or the file lacks a value of the network or holds one of another shape.
     """
+    from paddle_portrait import zoo
     from paddle_portrait.models import load_weights
     from paddle_portrait.registry import MODELS
 
@@ -35,7 +36,7 @@ def load_trained(config: Config, model_path: str | None) -> nn.Layer:
             "Give a checkpoint, such as --model_path output/best_model/model.pdparams"
         )
     network = MODELS.build_node(_without_pretrained(config["model"]))
-    report = load_weights(network, model_path)
+    report = load_weights(network, zoo.find_weights(model_path))
     lacking = [*report.missing, *report.mismatched]
     if lacking:
         raise UserError(

@@ -7,7 +7,6 @@ means, and the files of every target with their sums.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from paddle_portrait.console import logger
 from paddle_portrait.errors import UserError
 from paddle_portrait.inference.outputs import OUTPUT_OPS
 from paddle_portrait.preprocess import Preprocess
+from paddle_portrait.zoo.download import sha256_of
 
 DEPLOY_FILE = "deploy.yaml"
 SECTION = "paddle_portrait"
@@ -43,7 +43,7 @@ class TargetFiles:
 
     def record_sums(self, directory: Path) -> None:
         """Fill in the sha256 sums of the files as they are now."""
-        self.sha256 = {name: file_sha256(directory / name) for name in self.names()}
+        self.sha256 = {name: sha256_of(directory / name) for name in self.names()}
 
     def check(self, directory: Path) -> None:
         """Raise UserError when a file is missing or is not the one that was exported."""
@@ -52,7 +52,7 @@ class TargetFiles:
             if not path.is_file():
                 raise UserError(f"'{path}' is missing, though {DEPLOY_FILE} names it. Export the model again.")
             expected = self.sha256.get(name)
-            if expected and file_sha256(path) != expected:
+            if expected and sha256_of(path) != expected:
                 raise UserError(
                     f"'{path}' is not the file that was exported: its sha256 differs from the one in {DEPLOY_FILE}. "
                     "Files of two exports may be mixed; export the model again."
@@ -137,11 +137,6 @@ class DeployFile:
             output_dtype=deploy.get("output_dtype"),
             takes_prior=bool(ours and ours.get("takes_prior", False)),
         )
-
-
-def file_sha256(path: Path) -> str:
-    """Return the hexadecimal sha256 sum of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _load_yaml(path: Path) -> dict[str, Any]:

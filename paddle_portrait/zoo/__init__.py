@@ -42,11 +42,6 @@ def export_directory(name: str) -> Path:
     return _ROOT / "export_model" / name
 
 
-def weights_file(name: str) -> Path:
-    """Return where the weights of released model ``name`` belong, whether they are there or not."""
-    return _ROOT / "pretrained_model" / name / "model.pdparams"
-
-
 def find_export(directory_or_name: str | os.PathLike[str]) -> Path:
     """Return the exported directory that a path or a zoo name means; a directory of that name goes first.
 
@@ -64,6 +59,21 @@ def find_export(directory_or_name: str | os.PathLike[str]) -> Path:
     if path.name != name:  # it has a separator, so it was meant as a path
         raise UserError(f"no directory '{path}'. Give a directory made by tools/export.py, or a zoo name.")
     raise UnknownNameError(f"no directory '{name}' here, and {describe_unknown('zoo name', name, NAMES)}")
+
+
+def find_weights(path_or_name: str | os.PathLike[str]) -> Path:
+    """Return the weights that a path or a zoo name means; what exists under that path goes first.
+
+    Raises:
+        UserError: the zoo has the name, but not its weights.
+    """
+    path = Path(path_or_name)
+    if path.exists() or str(path_or_name) not in NAMES:
+        return path
+    released = _ROOT / "pretrained_model" / path / "model.pdparams"
+    if not released.is_file():
+        raise UserError(f"the weights of released model '{path}' are not here: fetch them into '{released.parent}'.")
+    return released
 
 
 def default_export() -> Path:

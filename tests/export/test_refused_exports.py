@@ -104,6 +104,23 @@ def test_a_new_export_replaces_the_earlier_one_and_nothing_else(network, transfo
     assert Predictor.load(save_dir).output_op == "softmax"
 
 
+def test_an_earlier_deploy_yaml_cannot_delete_outside(network, transforms, tmp_path):
+    save_dir, treasure = tmp_path / "e", tmp_path / "treasure.txt"
+    save_dir.mkdir()
+    treasure.write_text("mine")
+    export_model(network, transforms, save_dir, ("paddle",))
+    text = (save_dir / "deploy.yaml").read_text()
+    (save_dir / "deploy.yaml").write_text(text.replace("model: model.json", f"model: {treasure}"))
+    export_model(network, transforms, save_dir, ("paddle",))
+    assert treasure.read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_written(network, transforms, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ExportError, match="cannot write the export"):
+        export_model(network, transforms, tmp_path / "file" / "e")
+
+
 def test_save_dir_is_a_file(network, transforms, tmp_path):
     (tmp_path / "e").write_text("mine")
     with pytest.raises(ExportError, match="is a file"):

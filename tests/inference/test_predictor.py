@@ -285,5 +285,11 @@ def test_names_of_the_zoo(make_export, photo, tmp_path, monkeypatch):
         make_export(name=f"export_model/{name}")
         assert zoo.default_export().name == name
     assert Predictor.load("lite")(photo).shape == (90, 70)
+    assert zoo.find_weights("run/model.pdparams") == Path("run/model.pdparams")
+    with pytest.raises(UserError, match="weights of released model 'lite' are not here"):
+        zoo.find_weights("lite")
+    (tmp_path / "pretrained_model/lite").mkdir(parents=True)
+    (tmp_path / "pretrained_model/lite/model.pdparams").touch()
+    assert zoo.find_weights("lite") == tmp_path / "pretrained_model/lite/model.pdparams"
     with pytest.raises(UserError, match="is a file"):
         Predictor.load(tmp_path / "export_model/lite/deploy.yaml")
