@@ -9,7 +9,14 @@ Nothing else changes: state dicts, exports, evaluation and GPU runs do not know 
 from __future__ import annotations
 
 from paddle_portrait.kernels.build import build_key
-from paddle_portrait.kernels.functional import applies_to, interleave_channels, max_pool2d, resize_bilinear
+from paddle_portrait.kernels.functional import (
+    applies_to,
+    class_margin,
+    interleave_channels,
+    max_pool2d,
+    move_averages,
+    resize_bilinear,
+)
 from paddle_portrait.kernels.layers import accelerate, batch_norm, batch_norm_relu, restore
 from paddle_portrait.kernels.switch import kernel_mode, kernels_ready, use_kernels, why_not
 
@@ -19,10 +26,12 @@ __all__ = [
     "batch_norm",
     "batch_norm_relu",
     "build_key",
+    "class_margin",
     "interleave_channels",
     "kernel_mode",
     "kernels_ready",
     "max_pool2d",
+    "move_averages",
     "resize_bilinear",
     "restore",
     "use_kernels",

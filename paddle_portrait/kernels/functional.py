@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import paddle
 import paddle.nn.functional as F
 
@@ -36,3 +38,31 @@ def interleave_channels(first: paddle.Tensor, second: paddle.Tensor) -> paddle.T
     count, channels, height, width = first.shape
     stacked = paddle.stack([first.reshape([count, channels, -1]), second.reshape([count, channels, -1])], axis=2)
     return stacked.reshape([count, 2 * channels, height, width])
+
+
+def class_margin(logits: paddle.Tensor) -> paddle.Tensor:
+    """Return N×H×W, the second class's logit minus the first's, of N×2×H×W."""
+    if applies_to(logits):
+        return operators.margin(logits)
+    first, second = paddle.unstack(logits, axis=1)
+    return second - first
+
+
+def move_averages(averages: Sequence[paddle.Tensor], values: Sequence[paddle.Tensor], share: float) -> None:
+    """Move each average towards its value in place, ``average += share * (value - average)``; no gradients.
+
+    Args:
+        averages: tensors to change; a network's weights are many and small, which is what this is quick at.
+        values: as many tensors of the same shapes and types.
+        share: in [0, 1].
+    """
+    with paddle.no_grad():
+        if averages and all(_is_plain(tensor) for tensor in (*averages, *values)) and kernels_ready():
+            operators.blend(averages, values, share)
+            return
+        for average, value in zip(averages, values, strict=True):
+            average.lerp_(value, share)
+
+
+def _is_plain(tensor: paddle.Tensor) -> bool:
+    return tensor.dtype == paddle.float32 and tensor.place.is_cpu_place() and tensor.is_contiguous()

@@ -5,6 +5,7 @@ All take and give float32 N×C×H×W on the CPU and are differentiable once. `la
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -126,3 +127,13 @@ def resize(x: paddle.Tensor, height: int, width: int, align_corners: bool) -> pa
 def interleave(first: paddle.Tensor, second: paddle.Tensor) -> paddle.Tensor:
     """Return N×2C×H×W whose channels are those of two N×C×H×W tensors in turn."""
     return _run("portrait_interleave", first, second)[0]
+
+
+def margin(logits: paddle.Tensor) -> paddle.Tensor:
+    """Return N×H×W, the second channel minus the first, of N×2×H×W."""
+    return _run("portrait_margin", logits)[0]
+
+
+def blend(averages: Sequence[paddle.Tensor], values: Sequence[paddle.Tensor], share: float) -> None:
+    """Move each average in place: average += share · (value − average). All float32 on the CPU and contiguous."""
+    _run("portrait_blend", list(averages), list(values), share)

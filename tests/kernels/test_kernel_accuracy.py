@@ -88,7 +88,7 @@ def uses_kernel(y: paddle.Tensor) -> bool:
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+    return np.asarray(np.random.default_rng(seed).standard_normal(shape), np.float32)
 
 
 @pytest.mark.parametrize("kernel_size", [3, 5])
@@ -296,3 +296,20 @@ def test_interleave(channels: int) -> None:
     compare_function(
         lambda x: kernels.interleave_channels(*paddle.split(x, 2, axis=1)), shuffle, (2, 2 * channels, 7, 6)
     )
+
+
+def test_class_margin() -> None:
+    compare_function(kernels.class_margin, lambda x: x[:, 1] - x[:, 0], (3, 2, 7, 9))
+
+
+@pytest.mark.parametrize("mode", ["off", "on"])
+def test_moved_averages(mode: str) -> None:
+    kernels.use_kernels(mode)
+    shapes = [(3, 4, 5), (), (7,), (0,)]
+    averages = [paddle.to_tensor(noise(*shape, seed=1)) for shape in shapes]
+    values = [paddle.to_tensor(noise(*shape, seed=2), stop_gradient=False) for shape in shapes]
+    expected = [a.numpy() + 0.25 * (v.numpy() - a.numpy()) for a, v in zip(averages, values, strict=True)]
+    kernels.move_averages(averages, values, 0.25)
+    for average, right in zip(averages, expected, strict=True):
+        np.testing.assert_allclose(average.numpy(), right, rtol=1e-6, atol=1e-7)
+        assert average.stop_gradient

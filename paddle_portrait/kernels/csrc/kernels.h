@@ -89,4 +89,11 @@ void resize_backward(const float* grad_y, float* grad_x, long planes, int height
 void interleave(const float* first, const float* second, float* y, long planes, long size);
 void deinterleave(const float* y, float* first, float* second, long planes, long size);
 
+// The second channel minus the first, and back.
+void margin_forward(const float* logits, float* margin, int batch, long size);
+void margin_backward(const float* grad_margin, float* grad_logits, int batch, long size);
+
+// average += share * (value - average)
+void blend(float* average, const float* value, float share, long count);
+
 }  // namespace portrait

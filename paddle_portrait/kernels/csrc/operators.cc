@@ -175,8 +175,8 @@ Shapes pointwise_shape(Shape x, Shape weight, Shape) { return {{x[0], weight[0],
 
 // ---- batch normalisation
 
-// The running statistics are inputs that the kernel moves. Declared as Paddle's in-place outputs they would join the
-// graph of gradients, which refuses them as leaves at the next step; so they are written behind its back.
+// Running statistics and averages are inputs that a kernel moves. Declared as Paddle's in-place outputs they would join
+// the graph of gradients, which refuses them as leaves at the next step; so they are written behind its back.
 float* moved(const Tensor& running) { return const_cast<float*>(running.data<float>()); }
 
 std::vector<Tensor> batch_norm_forward(const Tensor& x, const Tensor& scale, const Tensor& shift,
@@ -323,6 +323,36 @@ std::vector<Tensor> interleave_backward(const Tensor& grad_y) {
 }
 
 Shapes interleave_shape(Shape first, Shape) { return {{first[0], 2 * first[1], first[2], first[3]}}; }
+
+// ---- two-class margin
+
+std::vector<Tensor> margin_forward(const Tensor& logits) {
+  const auto shape = logits.shape();
+  auto margin = paddle::empty({shape[0], shape[2], shape[3]}, logits.dtype(), logits.place());
+  portrait::margin_forward(logits.data<float>(), margin.data<float>(), shape[0], shape[2] * shape[3]);
+  return {margin};
+}
+
+std::vector<Tensor> margin_backward(const Tensor& grad_margin) {
+  const auto shape = grad_margin.shape();
+  auto grad_logits = paddle::empty({shape[0], 2, shape[1], shape[2]}, grad_margin.dtype(), grad_margin.place());
+  portrait::margin_backward(grad_margin.data<float>(), grad_logits.data<float>(), shape[0], shape[1] * shape[2]);
+  return {grad_logits};
+}
+
+Shapes margin_shape(Shape logits) { return {{logits[0], logits[2], logits[3]}}; }
+
+// ---- moving average of many tensors, in place and outside all graphs of gradients
+
+std::vector<Tensor> blend(const std::vector<Tensor>& averages, const std::vector<Tensor>& values, float share) {
+  for (size_t i = 0; i < averages.size(); ++i)
+    portrait::blend(moved(averages[i]), values[i].data<float>(), share, averages[i].numel());
+  return {paddle::empty({0}, paddle::DataType::FLOAT32, averages[0].place())};
+}
+
+Shapes blend_shape(const std::vector<Shape>&, const std::vector<Shape>&, float) { return {{0}}; }
+
+Types blend_type(const Types&, const Types&) { return {paddle::DataType::FLOAT32}; }
 
 }  // namespace
 
@@ -477,3 +507,22 @@ PD_BUILD_GRAD_OP(portrait_hard_swish)
     .Inputs({"X", paddle::Grad("Y")})
     .Outputs({paddle::Grad("X")})
     .SetKernelFn(PD_KERNEL(hard_swish_backward));
+
+PD_BUILD_OP(portrait_margin)
+    .Inputs({"Logits"})
+    .Outputs({"Margin"})
+    .SetKernelFn(PD_KERNEL(margin_forward))
+    .SetInferShapeFn(PD_INFER_SHAPE(margin_shape))
+    .SetInferDtypeFn(PD_INFER_DTYPE(same_type));
+PD_BUILD_GRAD_OP(portrait_margin)
+    .Inputs({paddle::Grad("Margin")})
+    .Outputs({paddle::Grad("Logits")})
+    .SetKernelFn(PD_KERNEL(margin_backward));
+
+PD_BUILD_OP(portrait_blend)
+    .Inputs({paddle::Vec("Averages"), paddle::Vec("Values")})
+    .Outputs({"Done"})
+    .Attrs({"share: float"})
+    .SetKernelFn(PD_KERNEL(blend))
+    .SetInferShapeFn(PD_INFER_SHAPE(blend_shape))
+    .SetInferDtypeFn(PD_INFER_DTYPE(blend_type));
