@@ -14,6 +14,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
@@ -271,7 +272,7 @@ def _zip_members(archive: Path, opened: zipfile.ZipFile) -> list[_Member]:
             raise DownloadError(f"'{archive}' holds '{info.filename}', a link or a device: refused.")
         if not info.is_dir():
             path = _safe_path(archive, info.filename)
-            members.append((path, info.file_size, lambda info=info: opened.open(info)))
+            members.append((path, info.file_size, partial(opened.open, info)))
     return members
 
 
@@ -282,7 +283,7 @@ def _tar_members(archive: Path, opened: tarfile.TarFile) -> list[_Member]:
             raise DownloadError(f"'{archive}' holds '{info.name}', a link or a device: refused.")
         if info.isfile():
             path = _safe_path(archive, info.name)
-            members.append((path, info.size, lambda info=info: opened.extractfile(info)))
+            members.append((path, info.size, partial(opened.extractfile, info)))
     return members
 
 

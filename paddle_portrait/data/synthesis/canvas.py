@@ -17,6 +17,10 @@ _SUPERSAMPLING = 2
 _FINE_BELOW = 90_000
 
 
+# Points as an array (n, 2), or as a list of pairs.
+Points = np.ndarray | Sequence[Sequence[float]] | Sequence[np.ndarray]
+
+
 @dataclass(frozen=True)
 class Box:
     """A rectangle of pixels, end exclusive, that lies inside an image."""
@@ -88,11 +92,8 @@ class Canvas:
 
     def __init__(self, rgb: np.ndarray) -> None:
         self.rgb = rgb.astype(np.float32)
-        self.alpha = np.zeros(rgb.shape[:2], np.float32)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.alpha.shape
+        self.shape = (int(rgb.shape[0]), int(rgb.shape[1]))
+        self.alpha = np.zeros(self.shape, np.float32)
 
     def paint(self, box: Box, cover: np.ndarray, colour: np.ndarray, person: bool = True) -> None:
         """Lay ``colour`` (3,) or (h, w, 3) over the box with opacity ``cover`` (h, w); a person's adds to alpha."""
@@ -123,7 +124,7 @@ def _spline_weights(knots: int, count: int, closed: bool) -> np.ndarray:
     return 0.5 * (2 * p1 + (p2 - p0) * f + (2 * p0 - 5 * p1 + 4 * p2 - p3) * f**2 + (3 * p1 - p0 - 3 * p2 + p3) * f**3)
 
 
-def smooth_curve(points: Sequence[Sequence[float]], count: int = 48, closed: bool = False) -> np.ndarray:
+def smooth_curve(points: Points, count: int = 48, closed: bool = False) -> np.ndarray:
     """Return ``count`` points on the Catmull-Rom curve through ``points`` (n ≥ 3)."""
     knots = np.asarray(points, np.float64)
     return _spline_weights(len(knots), count, closed) @ knots

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from paddle_portrait.data.synthesis.canvas import Box
+from paddle_portrait.data.synthesis.canvas import Box, Points
 
 Colour = np.ndarray | Sequence[float]
 
@@ -20,14 +20,14 @@ class Painter:
         self.rgb = np.ascontiguousarray(rgb, np.float32)
         self.height, self.width = rgb.shape[:2]
 
-    def pixels(self, points: Sequence[Sequence[float]]) -> np.ndarray:
+    def pixels(self, points: Points) -> np.ndarray:
         return np.asarray(points, np.float64) * (self.width, self.height)
 
-    def polygon(self, points: Sequence[Sequence[float]], colour: Colour) -> None:
+    def polygon(self, points: Points, colour: Colour) -> None:
         fixed = np.round(np.clip(self.pixels(points), -3000, 9000) * 16).astype(np.int32)
         cv2.fillPoly(self.rgb, [fixed], [float(c) for c in colour], cv2.LINE_AA, 4)
 
-    def line(self, points: Sequence[Sequence[float]], colour: Colour, width: float) -> None:
+    def line(self, points: Points, colour: Colour, width: float) -> None:
         """Draw a polyline ``width`` image widths thick (at least one pixel)."""
         fixed = np.round(np.clip(self.pixels(points), -3000, 9000) * 16).astype(np.int32)
         cv2.polylines(
@@ -64,7 +64,7 @@ class Painter:
             y, x = max(0, top), max(0, left)
             self.rgb[y : y + cut.shape[0], x : x + cut.shape[1]] = cut
 
-    def shadow(self, points: Sequence[Sequence[float]], strength: float, blur: float) -> None:
+    def shadow(self, points: Points, strength: float, blur: float) -> None:
         """Darken a polygon softly; ``blur`` is in image widths."""
         sigma = max(0.5, blur * self.width)
         box = Box.around(self.pixels(points), self.rgb.shape, 3 * sigma)

@@ -60,7 +60,8 @@ def _framing(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[float, f
 
 def _cast_shadow(canvas: Canvas, background: np.ndarray, light: Light, head: float, strength: float) -> np.ndarray:
     """Return the background with the person's shadow on it, away from the lamp."""
-    shift = np.float32([[1, 0, -light.direction[0] * head * 0.35], [0, 1, max(0.0, -light.direction[1]) * head * 0.2]])
+    away = (-0.35 * head * light.direction[0], 0.2 * head * max(0.0, -light.direction[1]))
+    shift = np.array([[1, 0, away[0]], [0, 1, away[1]]], np.float32)
     size = (canvas.shape[1], canvas.shape[0])
     moved = cv2.warpAffine(canvas.alpha, shift, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return background * (1 - strength * soften(moved, 0.06 * head + 1))[..., None]

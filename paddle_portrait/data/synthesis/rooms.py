@@ -34,8 +34,8 @@ def _wall_texture(rng: np.random.Generator, shape: tuple[int, int], colour: np.n
         along = x + 0 * y if upright else y + 0 * x
         board = np.floor(along / wide)
         grain = fractal(rng, shape, 20, 4, 0.7, 12.0 if upright else 0.08)
-        tone = 0.85 + 0.25 * np.mod(np.sin(board * 12.9898) * 43758.5453, 1.0) + 0.1 * grain
-        tone = np.where(np.mod(along / wide, 1) < 0.03, tone * 0.5, tone).astype(np.float32)
+        wood = 0.85 + 0.25 * np.mod(np.sin(board * 12.9898) * 43758.5453, 1.0) + 0.1 * grain
+        tone = np.where(np.mod(along / wide, 1) < 0.03, wood * 0.5, wood).astype(np.float32)
     elif kind == "tiles":
         side = rng.uniform(0.06, 0.25)
         joint = (np.mod(y / side, 1) < 0.04) | (np.mod(x / side, 1) < 0.04)

@@ -113,7 +113,7 @@ def write_background_video(
     view = (np.clip(wide, 0, 1) * 255).astype(np.uint8)
 
     def picture_at(t: float) -> np.ndarray:
-        shift = np.float32([[1, 0, -0.3 * width * t / seconds], [0, 1, 0]])
+        shift = np.array([[1, 0, -0.3 * width * t / seconds], [0, 1, 0]], np.float32)
         return cv2.warpAffine(view, shift, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
     _encode(Path(path), picture_at, seconds, fps, size_hw, sound=False)

@@ -97,7 +97,7 @@ def write_portraits(
     Raises:
         UserError: for numbers that give no data set, and for a folder that holds other people's files.
     """
-    folder, recipe = Path(folder), Recipe(count, seed, tuple(size_hw), soft)
+    folder, recipe = Path(folder), Recipe(count, seed, (size_hw[0], size_hw[1]), soft)
     recipe.check()
     if is_written(folder, recipe):
         logger.info("%s holds these %d pictures already: kept", folder, count)
