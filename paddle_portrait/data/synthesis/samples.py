@@ -14,6 +14,9 @@ from paddle_portrait.data.synthesis.portrait import render_empty_room, render_po
 from paddle_portrait.data.synthesis.video import write_background_video, write_video
 from paddle_portrait.errors import UserError
 
+# Of all that the generator draws, these make good examples: a clear face, a bright view, a lively room.
+_PORTRAIT, _BACKGROUND, _VIDEO = 8, 11, 11
+
 
 def _keep_or_write(path: Path, write: Callable[[], None]) -> None:
     if path.is_file() and path.stat().st_size:
@@ -33,9 +36,9 @@ def write_images(folder: str | Path, seed: int = 0) -> None:
     """Write human_image.jpg, a portrait that is in no generated data set, and background.jpg; kept when there."""
     folder = Path(folder)
     portrait, background = folder / "human_image.jpg", folder / "background.jpg"
-    rng = np.random.default_rng([seed, 20])
+    rng = np.random.default_rng([seed, 20, _PORTRAIT])
     _keep_or_write(portrait, lambda: _save_jpeg(portrait, render_portrait(rng, (800, 600))[0]))
-    rng = np.random.default_rng([seed, 21])
+    rng = np.random.default_rng([seed, 21, _BACKGROUND])
     _keep_or_write(background, lambda: _save_jpeg(background, render_empty_room(rng, (600, 800))))
 
 
@@ -53,5 +56,5 @@ def write_videos(folder: str | Path, seed: int = 0, required: bool = True) -> No
         return
     folder = Path(folder)
     portrait, background = folder / "video_test.mp4", folder / "background.mp4"
-    _keep_or_write(portrait, lambda: write_video(portrait, seed))
+    _keep_or_write(portrait, lambda: write_video(portrait, seed + _VIDEO))
     _keep_or_write(background, lambda: write_background_video(background, seed))
