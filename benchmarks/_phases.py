@@ -36,7 +36,9 @@ class PhaseClock:
 
         self._before(network, "forward", self._note_forward)
         self._before(paddle.Tensor, "backward", self._note)
-        self._before(paddle.optimizer.Optimizer, "step", self._note, after=self._note_end)
+        for optimizer in vars(paddle.optimizer).values():
+            if isinstance(optimizer, type) and "step" in vars(optimizer):  # some have a step of their own
+                self._before(optimizer, "step", self._note, after=self._note_end)
 
     def summary(self, batch_size: int, warm_up: int) -> dict[str, Any]:
         """Return images per second and mean milliseconds a phase, the first ``warm_up`` iterations left out."""

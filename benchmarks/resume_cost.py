@@ -36,7 +36,9 @@ def seconds_to_first_update(train_flags: list[str], checkpoint: Path, out: Path)
     command = [sys.executable, str(HERE / "_train_ours.py"), str(out), "0", *train_flags]
     started = time.time()
     resume = ["--resume_model", str(checkpoint)]
-    subprocess.run([*command, *resume], cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
+    done = subprocess.run([*command, *resume], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"resuming from {checkpoint} failed:\n{done.stderr[-3000:]}")
     return float(json.loads(out.read_text(encoding="utf-8"))["first_update"]) - started
 
 

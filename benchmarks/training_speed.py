@@ -54,10 +54,13 @@ def write_config(folder: Path, batch_size: int, iterations: int) -> Path:
     return path
 
 
-def run(command: list[str], out: Path, log: Path) -> dict[str, Any]:
+def run(command: list[str], out: Path, log: Path, processes: int = 1) -> dict[str, Any]:
     """Run a child and return what it measured."""
+    environment = dict(os.environ)
+    if processes > 1:  # as --nproc does: each process gets its share of the cores
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     with log.open("w", encoding="utf-8") as file:
-        code = subprocess.call(command, cwd=HERE, stdout=file, stderr=subprocess.STDOUT)
+        code = subprocess.call(command, cwd=HERE, env=environment, stdout=file, stderr=subprocess.STDOUT)
     if code or not out.is_file():
         sys.exit(f"{' '.join(command)} failed:\n{log.read_text(encoding='utf-8', errors='replace')[-3000:]}")
     measured: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
@@ -85,7 +88,7 @@ def ours(
     if processes > 1:
         launcher = ["-m", "paddle.distributed.launch", f"--nproc_per_node={processes}"]
         launcher.append(f"--log_dir={folder / 'workers'}")
-    return run([sys.executable, *launcher, *script], out, folder / "log.txt")
+    return run([sys.executable, *launcher, *script], out, folder / "log.txt", processes)
 
 
 def median_of(runs: list[dict[str, Any]]) -> dict[str, Any]:
