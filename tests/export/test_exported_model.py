@@ -111,6 +111,17 @@ def test_the_network_is_left_as_it_was(network, transforms, tmp_path):
         np.testing.assert_array_equal(value.numpy(), before[name], err_msg=name)
 
 
+def test_a_network_that_was_trained_with_the_cpu_kernels(network, transforms, tmp_path):
+    from paddle_portrait import kernels
+
+    kernels.accelerate(network)
+    network.train()
+    report = export_model(network, transforms, tmp_path / "e", ("paddle", "paddle_legacy"), "softmax")
+    stock = {"conv2d", "depthwise_conv2d", "batch_norm_", "relu6", "hardswish", "softmax"}
+    assert stock <= set(report.targets["paddle"].operators)
+    assert all(entry.passed for entry in report.targets.values())
+
+
 def test_one_class_and_three_classes(build_network, transforms, photo, tmp_path):
     for classes, output_op in ((1, "sigmoid"), (1, "argmax"), (3, "softmax"), (3, "sigmoid"), (3, "none")):
         network = build_network(classes=classes)
