@@ -8,6 +8,7 @@ namespace portrait {
 namespace {
 
 typedef int IntVector __attribute__((vector_size(kLanes * sizeof(int))));
+typedef unsigned char ByteVector __attribute__((vector_size(kLanes)));
 
 template <int K>
 void pool_row(const float* const* tap_row, float* y, unsigned char* winner, int width) {
@@ -21,11 +22,9 @@ void pool_row(const float* const* tap_row, float* y, unsigned char* winner, int 
       best = value > best ? value : best;
     }
     const int count = width - j < kLanes ? width - j : kLanes;
-    if (count == kLanes)
-      store(y + j, best);
-    else
-      store_part(y + j, best, count);
-    for (int lane = 0; lane < count; ++lane) winner[j + lane] = static_cast<unsigned char>(index[lane]);
+    const ByteVector narrow = __builtin_convertvector(index, ByteVector);
+    put(y + j, best, count);
+    std::memcpy(winner + j, &narrow, count);
   }
 }
 

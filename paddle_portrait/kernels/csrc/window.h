@@ -1,4 +1,4 @@
-// Windows that slide over a plane, as depthwise convolution and pooling see them.
+// Windows that slide over a plane by 1 or 2, as depthwise convolution and pooling see them.
 //
 // A plane is copied into padded "phases": phase (a, b) holds the padded rows a, a+s, a+2s... and columns b, b+s, ...
 // of a window with stride s. In that layout tap (k, l) of the window reads, for every output position, the element at
@@ -103,14 +103,25 @@ class PaddedOutput {
   std::unique_ptr<Scratch> data_;
 };
 
-// Writes a row of an input's gradient from its interleaved phases, `pitch` apart.
+// Writes a row of an input's gradient from its interleaved phases, `pitch` apart: row[x] is phase (x + pad) mod stride
+// at position (x + pad) / stride.
 inline void join_phases(const float* phases, long pitch, const Window& window, float* row) {
-  for (int b = 0; b < window.stride; ++b) {
-    const int first = window.pad_left > b ? (window.pad_left - b + window.stride - 1) / window.stride : 0;
-    const float* from = phases + b * pitch;
-    for (int v = first, x = first * window.stride + b - window.pad_left; x < window.width; ++v, x += window.stride)
-      row[x] = from[v];
+  const int stride = window.stride, pad = window.pad_left;
+  if (stride == 1) {
+    std::memcpy(row, phases + pad, sizeof(float) * window.width);
+    return;
   }
+  const float *even = phases, *odd = phases + pitch;  // stride 2
+  int x = 0;
+  if (pad % 2 && window.width > 0) row[x++] = odd[pad / 2];
+  const float *left = even + (x + pad) / 2, *right = odd + (x + pad) / 2;
+  float* to = row + x;
+  const int pairs = (window.width - x) / 2;
+  for (int i = 0; i < pairs; ++i) {
+    to[2 * i] = left[i];
+    to[2 * i + 1] = right[i];
+  }
+  if (x + 2 * pairs < window.width) to[2 * pairs] = left[pairs];
 }
 
 // Columns of one phase of the input, in whole vectors.
