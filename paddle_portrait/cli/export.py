@@ -63,9 +63,9 @@ def _export(arguments: argparse.Namespace) -> int:
     )
 
     from paddle_portrait.engine.environment import choose_device
+    from paddle_portrait.engine.trained import input_channels, load_trained
     from paddle_portrait.export import export_model
     from paddle_portrait.export.targets import check_formats
-    from paddle_portrait.export.trained import input_channels, load_trained
     from paddle_portrait.preprocess import Preprocess
 
     configured = config.get("export.formats", ["paddle"])

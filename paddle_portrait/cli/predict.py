@@ -81,7 +81,7 @@ def _checkpoint(arguments: argparse.Namespace) -> Callable[[Any], Any]:
 
     from paddle_portrait.engine.environment import choose_device
     from paddle_portrait.engine.inferring import PredictOptions
-    from paddle_portrait.export.trained import TrainedPredictor, load_trained
+    from paddle_portrait.engine.trained import TrainedPredictor, load_trained
     from paddle_portrait.preprocess import Preprocess
 
     flags = {name: getattr(arguments, name) for name in _OPTIONS if getattr(arguments, name) is not None}

@@ -1,4 +1,4 @@
-"""The trained network that a config and a weight file describe, as judged before it is exported."""
+"""The trained network that a config and a weight file describe."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ def load_trained(config: Config, model_path: str | None) -> nn.Layer:
     Raises:
         UserError: no path, or the file lacks a value of the network or holds one of another shape.
     """
-    from paddle_portrait import zoo
     from paddle_portrait.models import load_weights
     from paddle_portrait.registry import MODELS
 
@@ -36,7 +35,7 @@ def load_trained(config: Config, model_path: str | None) -> nn.Layer:
             "Give a checkpoint, such as --model_path output/best_model/model.pdparams"
         )
     network = MODELS.build_node(_without_pretrained(config["model"]))
-    report = load_weights(network, zoo.find_weights(model_path))
+    report = load_weights(network, model_path)
     lacking = [*report.missing, *report.mismatched]
     if lacking:
         raise UserError(

@@ -18,6 +18,7 @@ import numpy as np
 import paddle
 from paddle import nn
 
+from paddle_portrait import zoo
 from paddle_portrait.console import logger
 from paddle_portrait.errors import UserError
 
@@ -99,7 +100,7 @@ class LoadReport:
 
 
 def load_weights(model: nn.Layer, source: str | Path) -> LoadReport:
-    """Load a ``.pdparams`` file, or the ``model.pdparams`` of a checkpoint directory, into ``model``.
+    """Load a ``.pdparams`` file, the ``model.pdparams`` of a checkpoint directory, or a zoo name into ``model``.
 
     Keys whose shape differs stay as they are and are reported, as are missing and unexpected ones.
 
@@ -133,7 +134,7 @@ def load_weights(model: nn.Layer, source: str | Path) -> LoadReport:
 
 
 def _weights_file(source: str | Path) -> Path:
-    path = Path(source)
+    path = zoo.find_weights(source)
     if path.is_dir():
         path = path / "model.pdparams"
     if not path.is_file():

@@ -13,12 +13,12 @@ from paddle_portrait.config import Config
 from paddle_portrait.console import logger
 from paddle_portrait.data.datasets.foreign import as_dataset
 from paddle_portrait.engine import distributed
-from paddle_portrait.engine.checkpoint import load_weights
 from paddle_portrait.engine.evaluator import EvalReport, evaluate, joined
 from paddle_portrait.engine.history import read_history
 from paddle_portrait.engine.inferring import PredictOptions
+from paddle_portrait.engine.trained import load_trained
 from paddle_portrait.errors import UserError
-from paddle_portrait.registry import DATASETS, MODELS
+from paddle_portrait.registry import DATASETS
 from paddle_portrait.report.gallery import choose_rows, make_exhibits
 from paddle_portrait.report.model_card import card_path, check_writable, earlier_looks, file_sha256, record_look
 from paddle_portrait.report.page import Surroundings, write_html, write_json
@@ -71,8 +71,7 @@ def judge_split(config: Config, options: JudgeOptions) -> EvalReport:
     card = card_path(weights_file)
     if is_final:
         check_writable(card)
-    model = MODELS.build_node(config["model"])
-    load_weights(model, weights_file)
+    model = load_trained(config, str(weights_file))
     dataset = as_dataset(DATASETS.build_node(_with_transforms(config, section)))
     data = ", ".join(name for name, _ in _lists(dataset))
     digest = file_sha256(weights_file)
