@@ -50,6 +50,20 @@ def layer_of(build: Callable[[], nn.Layer], channels: int, image: int) -> Case:
     return (build, None, (channels, image, image))
 
 
+class Separable(nn.Layer):
+    """Depthwise convolution, batch norm, 1×1 convolution."""
+
+    def __init__(self, into: int, out: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2D(into, into, 3, padding=1, groups=into, bias_attr=False)
+        self.norm = nn.BatchNorm2D(into)
+        self.pointwise = nn.Conv2D(into, out, 1, bias_attr=False)
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        """Map N×into×H×W to N×out×H×W."""
+        return kernels.separable_convolution(x, self.depthwise, self.norm, self.pointwise)
+
+
 def function(channels: int, image: int, call: Call) -> Case:
     """Return the case of something without weights."""
     return (nn.Identity, call, (channels, image, image))
@@ -77,6 +91,8 @@ CASES: dict[str, Case] = {
     "transposed 2x2 stride 2, 32 to 32, bias @28": up(32, 32, 2, 28, stride=2),
     "transposed 3x3 stride 2, SAME, 96 to 32, bias @28": up(96, 32, 3, 28, stride=2, padding="SAME"),
     "transposed 4x4 stride 2, depthwise, 32 @28": up(32, 32, 4, 28, stride=2, padding=1, groups=32),
+    "depthwise + batch norm + 1x1, 82 to 64 @96": layer_of(lambda: Separable(82, 64), 82, 96),
+    "depthwise + batch norm + 1x1, 72 to 72 @12": layer_of(lambda: Separable(72, 72), 72, 12),
     "batch norm, 64 @96": norm(64, 96, kernels.batch_norm),
     "batch norm + ReLU, 64 @96": norm(64, 96, kernels.batch_norm_relu),
     "batch norm + ReLU, 36 @24": norm(36, 24, kernels.batch_norm_relu),

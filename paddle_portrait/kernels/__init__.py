@@ -17,7 +17,7 @@ from paddle_portrait.kernels.functional import (
     move_averages,
     resize_bilinear,
 )
-from paddle_portrait.kernels.layers import accelerate, batch_norm, batch_norm_relu, restore
+from paddle_portrait.kernels.layers import accelerate, batch_norm, batch_norm_relu, restore, separable_convolution
 from paddle_portrait.kernels.switch import kernel_mode, kernels_ready, use_kernels, why_not
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "move_averages",
     "resize_bilinear",
     "restore",
+    "separable_convolution",
     "use_kernels",
     "why_not",
 ]

@@ -104,6 +104,23 @@ def batch_norm(
     return _run("portrait_batch_norm", x, scale, shift, running_mean, running_variance, momentum, epsilon, kind)[0]
 
 
+def separable(
+    x: paddle.Tensor,
+    depthwise: paddle.Tensor,
+    scale: paddle.Tensor,
+    shift: paddle.Tensor,
+    pointwise: paddle.Tensor,
+    running_mean: paddle.Tensor,
+    running_variance: paddle.Tensor,
+    window: Window,
+    momentum: float,
+    epsilon: float,
+) -> paddle.Tensor:
+    """Convolve depthwise, normalise as :func:`batch_norm` does, and convolve 1×1; neither convolution has a bias."""
+    tensors = (x, depthwise, scale, shift, pointwise, running_mean, running_variance)
+    return _run("portrait_separable", *tensors, window.stride, window.dilation, list(window.pads), momentum, epsilon)[0]
+
+
 def prelu(x: paddle.Tensor, weight: paddle.Tensor) -> paddle.Tensor:
     """Return x where it is above zero and weight·x elsewhere; one weight for each channel or for all."""
     return _run("portrait_prelu", x, weight)[0]

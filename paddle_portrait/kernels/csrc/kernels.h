@@ -50,7 +50,8 @@ void dense_input_gradient(const float* grad_y, const float* weight, const float*
 void dense_weight_gradient(const float* x, const float* grad_y, float* grad_weight, int batch,
                            const Channels& channels, const Window& window);
 
-// The sum of each channel's gradient.
+// The sum of each channel; as a gradient in float.
+void channel_sums(const float* x, double* sums, int batch, int channels, long size);
 void bias_gradient(const float* grad_y, float* grad_bias, int batch, int channels, long size);
 
 // What follows a normalisation.
@@ -66,6 +67,24 @@ void batch_norm_backward(const float* x, const float* scale, const float* shift,
                          const double* inverse_std, const float* grad_y, float* grad_x, float* grad_scale,
                          float* grad_shift, int batch, int channels, long size,
                          Activation activation);
+
+// Depthwise convolution, batch norm and 1x1 convolution in one: z = depthwise(x), y = pointwise(norm(z)).
+struct Separable {
+  const float *depthwise, *scale, *shift, *pointwise;  // weights: in x k x k, in, in, out x in
+  int batch, in, out;
+  Window window;
+};
+
+struct SeparableGradients {
+  float *x, *depthwise, *scale, *shift, *pointwise;
+};
+
+void separable_forward(const Separable& layer, const float* x, double momentum, double epsilon, float* running_mean,
+                       float* running_variance, float* z, float* y, double* mean, double* inverse_std);
+// `grad_normalised` is memory of the size of z, for the gradient of norm(z).
+void separable_backward(const Separable& layer, const float* x, const float* z, const double* mean,
+                        const double* inverse_std, const float* grad_y, float* grad_normalised,
+                        const SeparableGradients& grads);
 
 // Activations with slow counterparts in Paddle. `weight` holds one slope a channel, or one for all.
 void prelu_forward(const float* x, const float* weight, float* y, int batch, int channels, int weights, long size);

@@ -185,15 +185,16 @@ class DotSums {
                  sums + (a * term_tiles_ + b / kDotTile) * kDotSums);
   }
 
-  // grad_weight = the sum of `parts` sets of sums, in order and in double.
-  void reduce(const float* sums, long parts, float* grad_weight) const {
+  // grad_weight (float or double) = the sum of `parts` sets of sums, in order and in double.
+  template <class Result>
+  void reduce(const float* sums, long parts, Result* grad_weight) const {
     for (int row = 0; row < rows_; ++row)
       for (int term = 0; term < terms_; ++term) {
         const long tile = row / kDotTile * term_tiles_ + term / kDotTile;
         const long at = tile * kDotSums + row % kDotTile * kDotTile + term % kDotTile;
         double sum = 0;
         for (long part = 0; part < parts; ++part) sum += sums[part * size() + at];
-        grad_weight[static_cast<long>(row) * terms_ + term] = static_cast<float>(sum);
+        grad_weight[static_cast<long>(row) * terms_ + term] = static_cast<Result>(sum);
       }
   }
 
@@ -222,9 +223,9 @@ constexpr long kFewestParts = 8;
 //   grad_weight (rows x terms) = sum over n and columns of grad_y[n] (rows x size) * patches[n] (terms x size)^T
 //   grad_x[n] (terms x size) = transposed * grad_y[n], when `transposed` is given: for 1x1 convolutions, whose panels
 //   of gradients serve both
-template <class Patches>
+template <class Patches, class Result>
 void backward_of_patches(const ColumnsOf& gradients, const Patches& patches, const PackedLeft* transposed,
-                         float* grad_x, long grad_x_image, float* grad_weight, int batch, int rows, int terms,
+                         float* grad_x, long grad_x_image, Result* grad_weight, int batch, int rows, int terms,
                          long size) {
   const DotSums dots(rows, terms);
   const long units_per_image = pieces(kColumnsPerUnit, size), units = batch * units_per_image;

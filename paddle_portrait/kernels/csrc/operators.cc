@@ -211,6 +211,57 @@ Types batch_norm_type(paddle::DataType x, paddle::DataType, paddle::DataType, pa
   return {x, paddle::DataType::FLOAT64};
 }
 
+// ---- depthwise convolution, batch norm, 1x1 convolution
+
+portrait::Separable separable_layer(const Tensor& x, const Tensor& depthwise, const Tensor& scale, const Tensor& shift,
+                                    const Tensor& pointwise, int stride, int dilation, const std::vector<int>& pads) {
+  return {depthwise.data<float>(), scale.data<float>(), shift.data<float>(), pointwise.data<float>(),
+          static_cast<int>(x.shape()[0]), static_cast<int>(x.shape()[1]), static_cast<int>(pointwise.shape()[0]),
+          window_of(x.shape(), depthwise.shape(), stride, dilation, pads)};
+}
+
+std::vector<Tensor> separable_forward(const Tensor& x, const Tensor& depthwise, const Tensor& scale,
+                                      const Tensor& shift, const Tensor& pointwise, const Tensor& running_mean,
+                                      const Tensor& running_variance, int stride, int dilation,
+                                      const std::vector<int>& pads, float momentum, float epsilon) {
+  const auto layer = separable_layer(x, depthwise, scale, shift, pointwise, stride, dilation, pads);
+  const Shape size{layer.window.out_height, layer.window.out_width};
+  auto y = paddle::empty({layer.batch, layer.out, size[0], size[1]}, x.dtype(), x.place());
+  auto z = paddle::empty({layer.batch, layer.in, size[0], size[1]}, x.dtype(), x.place());
+  auto statistics = paddle::empty({2, layer.in}, paddle::DataType::FLOAT64, x.place());
+  double* mean = statistics.data<double>();
+  portrait::separable_forward(layer, x.data<float>(), momentum, epsilon, moved(running_mean), moved(running_variance),
+                              z.data<float>(), y.data<float>(), mean, mean + layer.in);
+  return {y, z, statistics};
+}
+
+std::vector<Tensor> separable_backward(const Tensor& x, const Tensor& depthwise, const Tensor& scale,
+                                       const Tensor& shift, const Tensor& pointwise, const Tensor& z,
+                                       const Tensor& statistics, const Tensor& grad_y, int stride, int dilation,
+                                       const std::vector<int>& pads, float momentum, float epsilon) {
+  const auto layer = separable_layer(x, depthwise, scale, shift, pointwise, stride, dilation, pads);
+  auto grad_x = unfilled_like(x), grad_depthwise = unfilled_like(depthwise), grad_scale = unfilled_like(scale);
+  auto grad_shift = unfilled_like(shift), grad_pointwise = unfilled_like(pointwise), grad_normalised = unfilled_like(z);
+  const double* mean = statistics.data<double>();
+  portrait::separable_backward(layer, x.data<float>(), z.data<float>(), mean, mean + layer.in, grad_y.data<float>(),
+                               grad_normalised.data<float>(),
+                               {grad_x.data<float>(), grad_depthwise.data<float>(), grad_scale.data<float>(),
+                                grad_shift.data<float>(), grad_pointwise.data<float>()});
+  return {grad_x, grad_depthwise, grad_scale, grad_shift, grad_pointwise};
+}
+
+Shapes separable_shape(Shape x, Shape depthwise, Shape, Shape, Shape pointwise, Shape, Shape, int stride, int dilation,
+                       std::vector<int> pads, float, float) {
+  const int64_t height = out_length(x[2], depthwise[2], pads[0], pads[1], stride, dilation);
+  const int64_t width = out_length(x[3], depthwise[3], pads[2], pads[3], stride, dilation);
+  return {{x[0], pointwise[0], height, width}, {x[0], x[1], height, width}, {2, x[1]}};
+}
+
+Types separable_type(paddle::DataType x, paddle::DataType, paddle::DataType, paddle::DataType, paddle::DataType,
+                     paddle::DataType, paddle::DataType) {
+  return {x, x, paddle::DataType::FLOAT64};
+}
+
 // ---- activations
 
 std::vector<Tensor> prelu_forward(const Tensor& x, const Tensor& weight) {
@@ -526,3 +577,20 @@ PD_BUILD_OP(portrait_blend)
     .SetKernelFn(PD_KERNEL(blend))
     .SetInferShapeFn(PD_INFER_SHAPE(blend_shape))
     .SetInferDtypeFn(PD_INFER_DTYPE(blend_type));
+
+#define SEPARABLE_ATTRIBUTES \
+  {"stride: int", "dilation: int", "pads: std::vector<int>", "momentum: float", "epsilon: float"}
+
+PD_BUILD_OP(portrait_separable)
+    .Inputs({"X", "Depthwise", "Scale", "Shift", "Pointwise", "RunningMean", "RunningVariance"})
+    .Outputs({"Y", "Z", "Statistics"})
+    .Attrs(SEPARABLE_ATTRIBUTES)
+    .SetKernelFn(PD_KERNEL(separable_forward))
+    .SetInferShapeFn(PD_INFER_SHAPE(separable_shape))
+    .SetInferDtypeFn(PD_INFER_DTYPE(separable_type));
+PD_BUILD_GRAD_OP(portrait_separable)
+    .Inputs({"X", "Depthwise", "Scale", "Shift", "Pointwise", "Z", "Statistics", paddle::Grad("Y")})
+    .Outputs({paddle::Grad("X"), paddle::Grad("Depthwise"), paddle::Grad("Scale"), paddle::Grad("Shift"),
+              paddle::Grad("Pointwise")})
+    .Attrs(SEPARABLE_ATTRIBUTES)
+    .SetKernelFn(PD_KERNEL(separable_backward));
