@@ -56,4 +56,7 @@ if ! .venv/bin/python -c 'import paddle, cv2' 2>.venv/import_error.txt; then
     exit 1
 fi
 rm -f .venv/import_error.txt
+# Otherwise the first training builds them. Where there is no compiler one line says so, and all works without.
+echo "set-up: building the CPU kernels for training"
+.venv/bin/python -c 'from paddle_portrait import console, kernels; console.setup_logging(); kernels.kernels_ready()'
 touch .venv/.installed
