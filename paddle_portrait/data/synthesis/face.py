@@ -23,6 +23,15 @@ _RELIEF_SIZE = (124, 112)
 _EYE_Y = 0.02
 _NOSE_Y = 0.185
 _MOUTH_Y = 0.305
+# Regions of beards: the right half of their upper edge from the middle outwards, of the lower edge inwards, opacity.
+_CHEEKS = [(0, 0.232), (0.1, 0.245), (0.2, 0.235), (0.3, 0.14), (0.42, 0.06)]
+_BEARDS = {
+    "stubble": (_CHEEKS, [(0.5, 0.62)], 0.42),
+    "short": (_CHEEKS, [(0.5, 0.62)], 0.7),
+    "full": (_CHEEKS, [(0.5, 0.62)], 0.92),
+    "goatee": ([(0, 0.24), (0.06, 0.232), (0.13, 0.26)], [(0.14, 0.4), (0.07, 0.55)], 0.75),
+    "moustache": ([(0, 0.238), (0.08, 0.245), (0.15, 0.3)], [(0.07, 0.276), (0.01, 0.27)], 0.8),
+}
 
 
 def face_relief(face: Face, pose: Pose) -> np.ndarray:
@@ -152,87 +161,48 @@ def _draw_nose(board: Canvas, frame: Frame, face: Face) -> None:
     _blend(board, frame.pixels(below), skin * np.array([0.62, 0.48, 0.45]), 0.42, 0.011 * px)
 
 
+def _arch(half: float, corner: float, shoulder: tuple[float, float], middle: float) -> np.ndarray:
+    """Return a curve from the right corner of the mouth through a shoulder and the middle to the left corner."""
+    x, y = shoulder
+    return smooth_curve([(half, corner), (x, y), (0, middle), (-x, y), (-half, corner)], 24)
+
+
 def _draw_mouth(board: Canvas, frame: Frame, face: Face, pose: Pose) -> None:
-    px, smile = frame.scale, pose.smile
-    half = face.mouth_width * (1 + 0.2 * smile)
-    opened = float(np.clip(pose.mouth_open, 0, 1)) * 0.075 + (0.028 * max(0.0, smile - 0.45) / 0.55)
-    lift = 0.035 * smile
-    corner = _MOUTH_Y - lift * 0.8
-    thick = 0.03 * face.lips
-    bow = [
-        (-half, corner),
-        (-half * 0.45, _MOUTH_Y - thick * 0.75),
-        (-half * 0.16, _MOUTH_Y - thick),
-        (0, _MOUTH_Y - thick * 0.8),
-    ]
-    top = smooth_curve(bow + [(-x, y) for x, y in bow[-2::-1]], 28)
-    low = smooth_curve(
-        [
-            (half, corner),
-            (half * 0.5, _MOUTH_Y + opened + thick * 1.05 + lift * 0.1),
-            (0, _MOUTH_Y + opened + thick * 1.35),
-            (-half * 0.5, _MOUTH_Y + opened + thick * 1.05 + lift * 0.1),
-            (-half, corner),
-        ],
-        24,
-    )
-    _blend(board, frame.pixels(np.vstack([top, low])), face.lip_colour, 0.75, 0.004 * px)
-    gap = 0.003 + opened
-    inner_top = smooth_curve(
-        [
-            (-half * 0.92, corner),
-            (-half * 0.4, _MOUTH_Y - 0.002),
-            (0, _MOUTH_Y + 0.001),
-            (half * 0.4, _MOUTH_Y - 0.002),
-            (half * 0.92, corner),
-        ],
-        20,
-    )
-    inner_low = smooth_curve(
-        [
-            (half * 0.92, corner),
-            (half * 0.45, _MOUTH_Y + gap),
-            (0, _MOUTH_Y + gap * 1.12),
-            (-half * 0.45, _MOUTH_Y + gap),
-            (-half * 0.92, corner),
-        ],
-        20,
-    )
-    hole = frame.pixels(np.vstack([inner_top, inner_low]))
+    half = face.mouth_width * (1 + 0.2 * pose.smile)
+    opened = float(np.clip(pose.mouth_open, 0, 1)) * 0.075 + 0.028 * max(0.0, pose.smile - 0.45) / 0.55
+    corner, thick = _MOUTH_Y - 0.028 * pose.smile, 0.03 * face.lips
+    bow = [(half, corner), (half * 0.45, _MOUTH_Y - thick * 0.75), (half * 0.16, _MOUTH_Y - thick)]
+    top = smooth_curve([*((-x, y) for x, y in bow), (0, _MOUTH_Y - thick * 0.8), *reversed(bow)], 28)
+    below = _MOUTH_Y + opened + thick
+    low = _arch(half, corner, (half * 0.5, below + 0.0035 * pose.smile), below + thick * 0.35)
+    _blend(board, frame.pixels(np.vstack([top, low])), face.lip_colour, 0.75, 0.004 * frame.scale)
+    upper = _arch(half * 0.92, corner, (half * 0.4, _MOUTH_Y - 0.002), _MOUTH_Y + 0.001)
     if opened > 0.006:
-        _blend(board, hole, np.array([0.17, 0.05, 0.05]), 0.95, 0.3)
-        box = Box.around(hole, board.shape, 2)
-        if box is not None:
-            teeth = np.vstack([inner_top, inner_top[::-1] + (0, min(0.034, opened * 0.95))])
-            cover = cover_of([frame.pixels(teeth)], box) * cover_of([hole], box)
-            board.paint(box, cover * 0.95, np.array([0.93, 0.9, 0.86]), person=False)
+        lower = _arch(half * 0.92, corner, (half * 0.45, _MOUTH_Y + opened), _MOUTH_Y + opened * 1.12)
+        _draw_open_mouth(board, frame, upper, lower, opened)
     else:
-        _blend(
-            board,
-            frame.pixels(inner_top),
-            face.skin * np.array([0.36, 0.2, 0.2]),
-            0.8,
-            0.003 * px,
-            max(1.0, 0.008 * px),
-        )
-    crease_strength = 0.25 + 0.5 * max(smile, 0) + 0.35 * face.age
+        shadow, width = face.skin * np.array([0.36, 0.2, 0.2]), max(1.0, 0.008 * frame.scale)
+        _blend(board, frame.pixels(upper), shadow, 0.8, 0.003 * frame.scale, width)
+    _draw_smile_lines(board, frame, face, pose, half)
+
+
+def _draw_open_mouth(board: Canvas, frame: Frame, upper: np.ndarray, lower: np.ndarray, opened: float) -> None:
+    hole = frame.pixels(np.vstack([upper, lower[::-1]]))
+    _blend(board, hole, np.array([0.17, 0.05, 0.05]), 0.95, 0.3)
+    box = Box.around(hole, board.shape, 2)
+    if box is not None:
+        teeth = np.vstack([upper, upper[::-1] + (0, min(0.034, opened * 0.95))])
+        cover = cover_of([frame.pixels(teeth)], box) * cover_of([hole], box)
+        board.paint(box, cover * 0.95, np.array([0.93, 0.9, 0.86]), person=False)
+
+
+def _draw_smile_lines(board: Canvas, frame: Frame, face: Face, pose: Pose, half: float) -> None:
+    strength = 0.55 * (0.25 + 0.5 * max(pose.smile, 0) + 0.35 * face.age)
+    colour, width = face.skin * np.array([0.66, 0.5, 0.46]), max(1.0, 0.014 * frame.scale)
     for side in (-1, 1):
-        fold = smooth_curve(
-            [
-                (side * 0.085, _NOSE_Y + 0.01),
-                (side * (half + 0.022), _MOUTH_Y - 0.045),
-                (side * (half + 0.04), _MOUTH_Y + 0.025),
-            ],
-            12,
-        )
-        _blend(
-            board,
-            frame.pixels(fold),
-            face.skin * np.array([0.66, 0.5, 0.46]),
-            0.55 * crease_strength,
-            0.008 * px,
-            max(1.0, 0.014 * px),
-        )
+        knots = [(0.085, _NOSE_Y + 0.01), (half + 0.022, _MOUTH_Y - 0.045), (half + 0.04, _MOUTH_Y + 0.025)]
+        fold = smooth_curve([(side * x, y) for x, y in knots], 12)
+        _blend(board, frame.pixels(fold), colour, strength, 0.008 * frame.scale, width)
 
 
 def _skin_base(rng: np.random.Generator, face: Face, shape: tuple[int, int], frame: Frame) -> np.ndarray:
@@ -270,59 +240,22 @@ def _skin_base(rng: np.random.Generator, face: Face, shape: tuple[int, int], fra
 
 
 def _stubble(board: Canvas, frame: Frame, person: Person, rng: np.random.Generator) -> None:
-    strength = {"stubble": 0.42, "short": 0.7, "full": 0.92, "goatee": 0.75, "moustache": 0.8}.get(
-        person.hair.beard, 0.0
-    )
-    if not strength:
+    """Paint the beard's shadow on the skin; what stands off the jaw is hair."""
+    kind = person.hair.beard
+    if kind == "none":
         return
-    jaw = [
-        (-0.42, 0.06),
-        (-0.3, 0.14),
-        (-0.2, 0.235),
-        (-0.1, 0.245),
-        (0, 0.232),
-        (0.1, 0.245),
-        (0.2, 0.235),
-        (0.3, 0.14),
-        (0.42, 0.06),
-        (0.5, 0.62),
-        (-0.5, 0.62),
-    ]
-    goatee = [
-        (-0.13, 0.26),
-        (-0.06, 0.232),
-        (0, 0.24),
-        (0.06, 0.232),
-        (0.13, 0.26),
-        (0.14, 0.4),
-        (0.07, 0.55),
-        (-0.07, 0.55),
-        (-0.14, 0.4),
-    ]
-    lip = [
-        (-0.15, 0.3),
-        (-0.08, 0.245),
-        (0, 0.238),
-        (0.08, 0.245),
-        (0.15, 0.3),
-        (0.07, 0.276),
-        (0, 0.27),
-        (-0.07, 0.276),
-    ]
-    region = {"goatee": goatee, "moustache": lip}.get(person.hair.beard, jaw)
-    outline = frame.pixels(smooth_curve(region, 60, closed=True))
+    half, bottom, strength = _BEARDS[kind]
+    knots = [*half, *bottom, *((-x, y) for x, y in reversed(bottom)), *((-x, y) for x, y in reversed(half[1:]))]
+    outline = frame.pixels(smooth_curve(knots, 60, closed=True))
     box = Box.around(outline, board.shape)
     if box is None:
         return
     cover = cover_of([outline], box, 0.016 * frame.scale)
     grain = fractal(rng, box.shape, 60, 2, 0.9, 1.5)
     cover = np.clip(cover * (strength + 0.5 * grain * (1 - abs(strength - 0.5))), 0, 1)
-    mouth = cover_of(
-        [frame.pixels(ellipse((0, _MOUTH_Y + 0.008), (person.face.mouth_width * 0.92, 0.032)))], box, 0.01 * frame.scale
-    )
-    board.paint(
-        box, cover * (1 - 0.95 * mouth), person.hair.beard_colour * (0.9 + 0.25 * grain[..., None]), person=False
-    )
+    lips = frame.pixels(ellipse((0, _MOUTH_Y + 0.008), (person.face.mouth_width * 0.92, 0.032)))
+    cover *= 1 - 0.95 * cover_of([lips], box, 0.01 * frame.scale)
+    board.paint(box, cover, person.hair.beard_colour * (0.9 + 0.25 * grain[..., None]), person=False)
 
 
 def face_texture(person: Person, pose: Pose, scale: float) -> np.ndarray:
