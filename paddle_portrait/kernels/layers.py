@@ -54,12 +54,10 @@ def batch_norm(x: paddle.Tensor, layer: nn.BatchNorm2D, activation: str | None =
         layer: whose weights, statistics, momentum and mode count.
         activation: None, ``relu``, ``relu6`` or ``hard_swish``.
     """
-    if not (layer.training and operators.takes_input(x) and _is_plain_batch_norm(layer) and kernels_ready()):
-        y = type(layer).forward(layer, x)
+    if _has_hooks(layer) or not _normalises_by_kernel(layer, x):
+        y = layer(x)
         return y if activation is None else _STOCK_ACTIVATIONS[activation](y)
-    return operators.batch_norm(
-        x, layer.weight, layer.bias, layer._mean, layer._variance, layer._momentum, layer._epsilon, activation
-    )
+    return _normalise(x, layer, activation)
 
 
 _STOCK_ACTIVATIONS: dict[str, Callable[[paddle.Tensor], paddle.Tensor]] = {
@@ -81,7 +79,7 @@ def separable_convolution(
 
     One pass over memory less in each direction: the normalised tensor is never written.
     """
-    if not (norm.training and applies_to(x) and _is_plain_batch_norm(norm)):
+    if any(_has_hooks(layer) for layer in (depthwise, norm, pointwise)) or not _normalises_by_kernel(norm, x):
         return pointwise(batch_norm(depthwise(x), norm))
     window = window_of(depthwise, x.shape)
     plain = depthwise.bias is None and pointwise.bias is None and convolution_kind(pointwise) == "pointwise"
@@ -109,7 +107,22 @@ def _is_ours(forward: Any) -> bool:
 
 
 def _forward_batch_norm(layer: nn.BatchNorm2D, x: paddle.Tensor) -> paddle.Tensor:
-    return batch_norm(x, layer)
+    return _normalise(x, layer, None) if _normalises_by_kernel(layer, x) else type(layer).forward(layer, x)
+
+
+def _normalise(x: paddle.Tensor, layer: nn.BatchNorm2D, activation: str | None) -> paddle.Tensor:
+    return operators.batch_norm(
+        x, layer.weight, layer.bias, layer._mean, layer._variance, layer._momentum, layer._epsilon, activation
+    )
+
+
+def _normalises_by_kernel(layer: nn.BatchNorm2D, x: paddle.Tensor) -> bool:
+    return layer.training and operators.takes_input(x) and _is_plain_batch_norm(layer) and kernels_ready()
+
+
+def _has_hooks(layer: nn.Layer) -> bool:
+    """Return whether somebody (a summary, a profiler) waits for this layer to be called."""
+    return bool(layer._forward_pre_hooks or layer._forward_post_hooks)
 
 
 def _is_plain_batch_norm(layer: nn.BatchNorm2D) -> bool:

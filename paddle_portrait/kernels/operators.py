@@ -15,7 +15,7 @@ from paddle import _C_ops
 DEPTHWISE_SIZES = (3, 4, 5)
 POOL_SIZES = (2, 3)
 ACTIVATIONS = (None, "relu", "relu6", "hard_swish")  # in the order of the enumeration in csrc/kernels.h
-_run = _C_ops._run_custom_op
+_run = _C_ops._run_custom_op  # type: ignore[attr-defined]  # made at run time
 
 
 def takes_input(x: paddle.Tensor) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from paddle import nn
 
 from paddle_portrait.kernels.operators import DEPTHWISE_SIZES, Window
 
-Convolution = nn.Conv2D | nn.Conv2DTranspose
+Convolution: TypeAlias = nn.Conv2D | nn.Conv2DTranspose
 
 
 def convolution_kind(layer: Convolution) -> str | None:

@@ -111,6 +111,14 @@ def test_a_copy_computes_with_its_own_weights(duplicate, net: Net) -> None:
     assert float(net(image()).abs().max()) > 0.0
 
 
+def test_hooks_are_called(net: Net) -> None:
+    seen: list[str] = []
+    for name, layer in net.named_sublayers():
+        layer.register_forward_post_hook(lambda layer, inputs, output, name=name: seen.append(name))
+    net(image())
+    assert seen == [name for name, _ in net.named_sublayers()]
+
+
 @pytest.mark.parametrize("training", [False, True])
 def test_export_writes_stock_operators(training: bool, net: Net, tmp_path: Path) -> None:
     (net.train if training else net.eval)()
