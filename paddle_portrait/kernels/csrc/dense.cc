@@ -142,7 +142,8 @@ void dense_forward(const float* x, const float* weight, const float* bias, float
   const int in = channels.in_per_group(), out = channels.out_per_group(), terms = in * static_cast<int>(taps.size());
   for (int group = 0; group < channels.groups; ++group) {
     const float* filters = weight + static_cast<long>(group) * out * terms;
-    const PackedLeft left(out, terms, [=](int row, int term) { return filters[static_cast<long>(row) * terms + term]; });
+    const PackedLeft left(out, terms,
+                          [=](int row, int term) { return filters[static_cast<long>(row) * terms + term]; });
     const WindowsOf windows{x + group * in * window.in_size(), channels.in * window.in_size(), window.height,
                             window.width, taps, window.stride, window.out_width};
     multiply_patches(left, windows, bias ? bias + group * out : nullptr, y + group * out * window.out_size(), batch,

@@ -77,7 +77,8 @@ void backward(const float* grad_y, const unsigned char* winners, float* grad_x, 
           add_won(grad.row(u - taps.shift[k]) - taps.shift[l], winner.row(u - taps.shift[k]) - taps.shift[l], t,
                   phases.data() + taps.phase[l] * pitch, pitch);
         }
-        join_phases(phases.data(), pitch, window, grad_x + plane * window.in_size() + static_cast<long>(y) * window.width);
+        join_phases(phases.data(), pitch, window,
+                    grad_x + plane * window.in_size() + static_cast<long>(y) * window.width);
       }
     }
   }
