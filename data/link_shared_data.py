@@ -25,7 +25,7 @@ NAMES = ("eg1800", "picsart", "backgrounds", "unlabelled_selfies", "videos")
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="link_shared_data.py", description="Link real portrait data into data/.")
-    parser.add_argument("--source", type=Path, default=SOURCE, help="folder that holds them (default: ../shared/data)")
+    parser.add_argument("--source", type=Path, default=SOURCE, help="folder that holds them")
     parser.add_argument("--out", type=Path, default=DATA, help="where the links go (default: this folder)")
     parser.add_argument("--copy", action="store_true", help="copy instead of linking")
     return parser

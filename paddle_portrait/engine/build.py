@@ -173,7 +173,7 @@ def _build_datasets(config: Config, options: RunOptions, batch_size: int) -> tup
             raise UserError(f"{config.path}: --do_eval needs a val_dataset, and the config has none.")
         if config.is_final("val_dataset"):
             raise UserError(
-                f"{config.where('val_dataset.final')}: val_dataset is marked final, so it cannot choose the best model. "
+                f"{config.where('val_dataset.final')}: val_dataset is marked final: it cannot choose the best model. "
                 "Name another split for validation; tools/val.py --final judges this one, once."
             )
         val_dataset = DATASETS.build_node(config.component("val_dataset"))

@@ -9,7 +9,7 @@ from paddle import nn
 
 from paddle_portrait.kernels.operators import DEPTHWISE_SIZES, Window
 
-Convolution: TypeAlias = nn.Conv2D | nn.Conv2DTranspose
+Convolution: TypeAlias = "nn.Conv2D | nn.Conv2DTranspose"
 
 
 def convolution_kind(layer: Convolution) -> str | None:
