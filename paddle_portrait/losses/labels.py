@@ -5,6 +5,8 @@ from __future__ import annotations
 import paddle
 import paddle.nn.functional as F
 
+from paddle_portrait import kernels
+
 IGNORE_INDEX = 255
 
 
@@ -35,8 +37,7 @@ def class_targets(labels: paddle.Tensor, num_classes: int, ignore_index: int = I
 
 def person_margin(logits: paddle.Tensor) -> paddle.Tensor:
     """Return float N×H×W: the person's logit minus the background's; its sigmoid is the two-class softmax."""
-    background, person = paddle.unstack(logits, axis=1)
-    return person - background
+    return kernels.class_margin(logits)
 
 
 def masked_mean(values: paddle.Tensor, mask: paddle.Tensor) -> paddle.Tensor:

@@ -14,7 +14,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from paddle_portrait.kernels import batch_norm_relu
+from paddle_portrait import kernels
 
 Size: TypeAlias = "tuple[int, int] | paddle.Tensor"
 
@@ -30,11 +30,14 @@ def spatial_size(x: paddle.Tensor) -> Size:
 def resize_bilinear(x: paddle.Tensor, size: Size, align_corners: bool = False) -> paddle.Tensor:
     """Resize float N×C×h×w to ``size`` (height, width).
 
-    Where gradients flow on a CPU it is two matrix products: the same sums, several times quicker than the
-    stock kernel and its gradient. Everywhere else, exports included, it is ``F.interpolate``.
+    Where gradients flow on a CPU it is a kernel of ours or, without one, two matrix products: the same sums,
+    several times quicker than the stock kernel and its gradient. Everywhere else, exports included, it is
+    ``F.interpolate``.
     """
     if isinstance(size, tuple) and tuple(x.shape[2:]) == size:
         return x
+    if isinstance(size, tuple) and kernels.applies_to(x):
+        return kernels.resize_bilinear(x, size, align_corners)
     if isinstance(size, tuple) and paddle.in_dynamic_mode() and not x.stop_gradient and x.place.is_cpu_place():
         rows = _interpolation_matrix(x.shape[2], size[0], align_corners)
         columns = _interpolation_matrix(x.shape[3], size[1], align_corners)
@@ -64,6 +67,8 @@ def shuffle_two_groups(first: paddle.Tensor, second: paddle.Tensor) -> paddle.Te
 
     Source: ShuffleNet (Zhang et al. 2018). Stacking three-dimensional views needs no five-dimensional tensor.
     """
+    if kernels.applies_to(first, second):
+        return kernels.interleave_channels(first, second)
     channels, size = first.shape[1], spatial_size(first)
     stacked = paddle.stack(
         [paddle.reshape(first, [0, channels, -1]), paddle.reshape(second, [0, channels, -1])], axis=2
@@ -104,7 +109,7 @@ class ConvBN(nn.Layer):
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """Map float N×in×H×W to N×out×H'×W'."""
         x = self._conv(x)
-        return batch_norm_relu(x, self._batch_norm) if self._relu else self._batch_norm(x)
+        return kernels.batch_norm_relu(x, self._batch_norm) if self._relu else self._batch_norm(x)
 
 
 class SeparableConvBN(nn.Layer):
@@ -122,4 +127,6 @@ class SeparableConvBN(nn.Layer):
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """Map float N×in×H×W to N×out×H/stride×W/stride."""
-        return self.piontwise_conv(self.depthwise_conv(x))
+        first, second = self.depthwise_conv, self.piontwise_conv
+        x = kernels.separable_convolution(x, first._conv, first._batch_norm, second._conv)
+        return kernels.batch_norm_relu(x, second._batch_norm)

@@ -7,9 +7,9 @@ whose checkpoints load here and the other way round.
 from __future__ import annotations
 
 import paddle
-import paddle.nn.functional as F
 from paddle import nn
 
+from paddle_portrait import kernels
 from paddle_portrait.models.layers import (
     ConvBN,
     SeparableConvBN,
@@ -64,7 +64,7 @@ class PPHumanSegLite(nn.Layer):
         input_size = spatial_size(x)
         x = self.conv_bn0(x)  # 1/2
         skip = self.conv_bn1(x)
-        x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)  # 1/4
+        x = kernels.max_pool2d(x, kernel_size=3, stride=2, padding=1)  # 1/4
         x = self.block1(x)  # 1/8
         x = self.block2(x)  # 1/16
 

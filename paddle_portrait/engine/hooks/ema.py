@@ -10,6 +10,7 @@ import numpy as np
 import paddle
 from paddle import nn
 
+from paddle_portrait import kernels
 from paddle_portrait.engine.hooks.base import Hook
 
 if TYPE_CHECKING:
@@ -34,9 +35,8 @@ class EmaHook(Hook):
     def after_step(self, trainer: Trainer, step: Step) -> None:
         """Move the average towards the weights."""
         keep = min(self.decay, (1 + step.iteration) / (10 + step.iteration))
-        with paddle.no_grad():
-            for name, value in trainer.model.state_dict().items():
-                self._average[name].lerp_(value, 1.0 - keep)
+        values = trainer.model.state_dict()
+        kernels.move_averages([self._average[name] for name in values], list(values.values()), 1.0 - keep)
 
     @contextmanager
     def applied(self, model: nn.Layer) -> Iterator[None]:
