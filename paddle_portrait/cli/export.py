@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--output_op", help="argmax, softmax, sigmoid (person only) or none (default: the config's, else argmax)")
     add("--with_softmax", action="store_true", help="probabilities: the same as --output_op softmax")
     add("--without_argmax", action="store_true", help="no class numbers: logits, or with --with_softmax probabilities")
-    add("--format", nargs="+", metavar="NAME", help="paddle, paddle_legacy, onnx (default: the config's, else paddle)")
+    add("--format", nargs="+", metavar="NAME", help="paddle paddle_legacy onnx; commas too (default: the config's)")
     add("--device", default="cpu", help="where the network is traced and checked (default: cpu)")
     add("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="change keys of the config")
     return parser
@@ -69,7 +69,8 @@ def _export(arguments: argparse.Namespace) -> int:
     from paddle_portrait.preprocess import Preprocess
 
     configured = config.get("export.formats", ["paddle"])
-    formats = arguments.format or ([configured] if isinstance(configured, str) else configured)
+    named = [name for part in arguments.format or () for name in part.split(",") if name]
+    formats = named or ([configured] if isinstance(configured, str) else configured)
     check_formats(formats)
     choose_device(arguments.device)
     report = export_model(

@@ -46,7 +46,7 @@ def run(command, *arguments):
 
 def test_checkpoint_and_export_give_the_same_masks(project, capsys):
     trained = ["--config", project / "config.yml", "--model_path", project / "run"]
-    assert run(export, *trained, "--save_dir", project / "exported", "--format", "paddle", "onnx") == 0
+    assert run(export, *trained, "--save_dir", project / "exported", "--format", "paddle,onnx") == 0
     assert run(predict, *trained, "--image_path", project / "photos", "--save_dir", project / "a") == 0
     for backend in ("paddle", "onnx"):
         arguments = ["--model", project / "exported", "--backend", backend, "--image_path", project / "photos"]
