@@ -26,23 +26,23 @@ _ARGUMENTS = {
     "Padding": ("target_size", "im_padding_value"),
     "PaddingByAspectRatio": ("aspect_ratio", "im_padding_value"),
 }
-_COLOURS = ("rgb", "bgr", "gray")
+
+
+_UNTOUCHED = {"mean": [0.0], "std": [1.0], "colour": "rgb"}
 
 
 class Preprocess:
     """The deterministic road from a photo to a tensor; it changes neither itself nor its input.
 
     Args:
-        steps: geometric steps, then at most one ``Normalize``. Without one, values stay 0..255.
-        colour: order of the tensor's channels: rgb, bgr or gray.
+        steps: geometric steps, then at most one ``Normalize``, which also says the order of the tensor's channels.
+            Without one, values stay 0..255 and the channels RGB.
 
     Raises:
         UserError: a step cannot be undone or repeated, or ``Normalize`` is not last.
     """
 
-    def __init__(self, steps: Sequence[Any], colour: str = "rgb") -> None:
-        if colour not in _COLOURS:
-            raise UserError(describe_unknown("colour order", colour, _COLOURS))
+    def __init__(self, steps: Sequence[Any]) -> None:
         geometric = list(steps)
         self.normalize: Normalize | None = None
         if geometric and isinstance(geometric[-1], Normalize):
@@ -61,13 +61,13 @@ class Preprocess:
                     "training. Evaluation, prediction and export need one fixed way."
                 )
         self.steps: tuple[Step, ...] = tuple(geometric)
-        self.colour = colour
-        channels = 1 if colour == "gray" else 3
+        self.colour: str = self.normalize.colour if self.normalize else "rgb"
+        channels = 1 if self.colour == "gray" else 3
         levels = np.arange(256, dtype=np.float32)
         self._tables = [self.normalize.table(c) if self.normalize else levels for c in range(channels)]
 
     @classmethod
-    def from_transforms(cls, transforms: Sequence[Mapping[str, Any]], colour: str = "rgb") -> Preprocess:
+    def from_transforms(cls, transforms: Sequence[Mapping[str, Any]]) -> Preprocess:
         """Build from the ``transforms`` of a config: a list of mappings with ``type`` and arguments."""
         built = []
         for node in transforms:
@@ -80,7 +80,7 @@ class Preprocess:
                 built.append(getattr(steps_module, name)(**arguments))
             except TypeError as error:
                 raise UserError(f"transform '{name}': {error}.") from None
-        return cls(built, colour)
+        return cls(built)
 
     @property
     def channels(self) -> int:
@@ -140,7 +140,7 @@ class Preprocess:
             "input_size_hw": None if size is None else list(size),
             "colour": self.colour,
             "steps": [_describe(step) for step in self.steps],
-            "scale": 1 / 255 if self.normalize else 1.0,
+            "scale": 1 / self.normalize.max_value if self.normalize else 1.0,
             "mean": list(self.normalize.mean) if self.normalize else [0.0],
             "std": list(self.normalize.std) if self.normalize else [1.0],
         }
@@ -161,9 +161,10 @@ class Preprocess:
                 f"preprocessing: missing or unknown keys: {wrong}. Expected: {', '.join(sorted(expected))}."
             )
         nodes = list(description["steps"])
-        if description["scale"] != 1.0:
-            nodes.append({"type": "Normalize", "mean": description["mean"], "std": description["std"]})
-        return cls.from_transforms(nodes, description["colour"])
+        values = {key: description[key] for key in ("mean", "std", "colour")}
+        if values != _UNTOUCHED or description["scale"] != 1.0:
+            nodes.append({"type": "Normalize", **values, "max_value": 1 / description["scale"]})
+        return cls.from_transforms(nodes)
 
 
 def _step_name(step: object) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ INTERPOLATIONS = {
     "AREA": cv2.INTER_AREA,
     "LANCZOS4": cv2.INTER_LANCZOS4,
 }
+COLOURS = ("rgb", "bgr", "gray")
 
 
 class Step(Protocol):
@@ -225,30 +226,45 @@ class PaddingByAspectRatio:
 
 
 class Normalize:
-    """``(value / 255 - mean) / std`` for each channel, on a whole uint8 image or batch at once.
+    """``(value / max_value - mean) / std`` for each channel, on a whole uint8 image or batch at once.
 
     Args:
-        mean: one value, or one a channel, for values in 0..1.
+        mean: one value, or one a channel in the order of ``colour``.
         std: likewise; never 0.
+        colour: what the network sees: ``rgb``, ``bgr`` or ``gray`` (one channel).
+        max_value: 255 brings values to 0..1 before ``mean`` and ``std``; 1 leaves them 0..255.
     """
 
-    def __init__(self, mean: Sequence[float] = (0.5,), std: Sequence[float] = (0.5,)) -> None:
+    def __init__(
+        self,
+        mean: Sequence[float] = (0.5,),
+        std: Sequence[float] = (0.5,),
+        colour: Literal["rgb", "bgr", "gray"] = "rgb",
+        max_value: float = 255.0,
+    ) -> None:
+        if colour not in COLOURS:
+            raise UserError("Normalize: " + describe_unknown("colour order", str(colour), COLOURS))
+        allowed = (1,) if colour == "gray" else (1, 3)
         for name, values in (("mean", mean), ("std", std)):
-            if not isinstance(values, (list, tuple)) or len(values) not in (1, 3):
-                raise UserError(f"Normalize: {name} must be a list of 1 or 3 numbers, got {values!r}.")
+            if not isinstance(values, (list, tuple)) or len(values) not in allowed:
+                counts = " or ".join(map(str, allowed))
+                raise UserError(f"Normalize: {name} must be a list of {counts} numbers for {colour}, got {values!r}.")
         if 0 in std:
             raise UserError(f"Normalize: std must not hold 0, got {list(std)}.")
+        if isinstance(max_value, bool) or not max_value > 0:
+            raise UserError(f"Normalize: max_value must be a number above 0, got {max_value!r}.")
         self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
+        self.colour, self.max_value = colour, float(max_value)
 
     def apply(self, images: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
-        """Turn uint8 N×H×W×C (or a list of N images of one size) into float32 N×C×H×W."""
+        """Turn uint8 N×H×W×C (or a list of N images of one size) into float32 N×C×H×W; channels keep their order."""
         return channels_first(images, [self.table(channel) for channel in range(images[0].shape[2])])
 
     def table(self, channel: int) -> np.ndarray:
         """Return the float32 value of each of the 256 levels of ``channel``."""
         # Doubles within, rounded after each operation: bit for bit what PaddleSeg's numpy code gives.
         mean, std = (np.float64(values[channel if len(values) > 1 else 0]) for values in (self.mean, self.std))
-        levels = np.arange(256, dtype=np.float32) / np.float32(255)
+        levels = np.arange(256, dtype=np.float32) / np.float32(self.max_value)
         return ((levels - mean).astype(np.float32) / std).astype(np.float32)
 
 

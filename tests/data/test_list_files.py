@@ -225,8 +225,9 @@ def test_concatenation_of_what_does_not_fit(tmp_path: Path) -> None:
         ConcatDataset([dataset(tmp_path / "a"), dataset(tmp_path / "b", num_classes=3)])
     with pytest.raises(UserError, match="differ in Normalize"):
         ConcatDataset([dataset(tmp_path / "a"), dataset(tmp_path / "b", transforms=[Normalize()])])
-    with pytest.raises(UserError, match="differ in img_channels"):
-        ConcatDataset([dataset(tmp_path / "a"), dataset(tmp_path / "b", img_channels=1)])
+    grey = dataset(tmp_path / "b", transforms=[Normalize(colour="gray")])
+    with pytest.raises(UserError, match="differ in Normalize"):
+        ConcatDataset([dataset(tmp_path / "a", transforms=[Normalize()]), grey])
     with pytest.raises(UserError, match="object is no data set"):
         ConcatDataset([object()])
 

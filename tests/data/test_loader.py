@@ -183,8 +183,11 @@ def test_photos_of_different_sizes_cannot_be_stacked(tmp_path: Path) -> None:
 
 
 def test_grey_batches(tmp_path: Path) -> None:
-    batch = take(BatchLoader(make(tmp_path, 4, img_channels=1), 2, 0), 1)[0]
-    assert batch.images.shape == (2, 1, 10, 12)
+    grey = [Normalize(mean=[0], std=[1], colour="gray", max_value=1)]
+    batch = take(BatchLoader(make(tmp_path, 4, grey, img_channels=1), 2, 0), 1)[0]
+    assert batch.images.shape[:2] == (2, 1) and batch.images.max() > 1
+    with pytest.raises(UserError, match=r"img_channels is 1, but the transforms make 3.*colour: gray"):
+        make(tmp_path, 4, img_channels=1)
 
 
 def test_second_view_changes_colours_only(tmp_path: Path) -> None:

@@ -91,10 +91,12 @@ def test_values_by_hand() -> None:
     image = np.array([[[0, 51, 255]]], np.uint8)
     steps = [{"type": "Normalize", "mean": [0.5, 0.2, 0.0], "std": [0.5, 1.0, 2.0]}]
     assert Preprocess.from_transforms(steps)(image)[0].ravel().tolist() == pytest.approx([-1, 0, 0.5], abs=1e-7)
-    bgr = Preprocess.from_transforms(steps, colour="bgr")(image)[0]
+    bgr = Preprocess.from_transforms([{**steps[0], "colour": "bgr"}])(image)[0]
     assert bgr.ravel().tolist() == pytest.approx([1, 0, 0], abs=1e-7)
-    grey = Preprocess.from_transforms([{"type": "Normalize"}], colour="gray")(np.full((2, 3, 3), 255, np.uint8))[0]
+    grey = Preprocess.from_transforms([{"type": "Normalize", "colour": "gray"}])(np.full((2, 3, 3), 255, np.uint8))[0]
     assert grey.shape == (1, 1, 2, 3) and np.all(grey == 1)
+    raw = {"type": "Normalize", "mean": [100.0], "std": [2.0], "colour": "bgr", "max_value": 1}
+    assert Preprocess.from_transforms([raw])(image)[0].ravel().tolist() == [77.5, -24.5, -50]
     assert Preprocess([])(image)[0].ravel().tolist() == [0, 51, 255]
 
 
@@ -109,8 +111,8 @@ def test_normalisation_equals_paddleseg_bit_for_bit() -> None:
 
 @pytest.mark.parametrize(("transforms", "before", "after"), SIZES)
 def test_description_survives_json(transforms: list, before: tuple, after: tuple) -> None:
-    nodes = [*transforms, {"type": "Normalize", "mean": [0.1, 0.2, 0.3], "std": [0.5]}]
-    preprocess = Preprocess.from_transforms(nodes, "bgr")
+    normalize = {"type": "Normalize", "mean": [0.1, 0.2, 0.3], "std": [0.5], "colour": "bgr", "max_value": 2}
+    preprocess = Preprocess.from_transforms([*transforms, normalize])
     again = Preprocess.from_dict(json.loads(json.dumps(preprocess.to_dict())))
     image = photo(*before)
     (a, way_a), (b, way_b) = preprocess(image), again(image)

@@ -30,7 +30,7 @@ class ConcatDataset(PortraitDataset):
         transforms: for the data sets that give none of their own.
 
     Raises:
-        UserError: no data set, or they differ in num_classes, channels or ``Normalize``.
+        UserError: no data set, or they differ in num_classes or ``Normalize``.
     """
 
     def __init__(self, datasets: Sequence[Any], transforms: Sequence[Any] = ()) -> None:
@@ -40,7 +40,7 @@ class ConcatDataset(PortraitDataset):
         if transforms:
             for dataset in self.datasets:
                 if not dataset.pipeline.steps and dataset.pipeline.normalize is None:
-                    dataset.pipeline = Pipeline(transforms, dataset.pipeline.channels)
+                    dataset.pipeline = Pipeline(transforms)
         self.pipeline = self.datasets[0].pipeline
         _check_alike(self.datasets)
         self.num_classes, self.edge = self.datasets[0].num_classes, self.datasets[0].edge
@@ -86,7 +86,6 @@ def _check_alike(datasets: Sequence[PortraitDataset]) -> None:
     for number, other in enumerate(datasets[1:], 1):
         for what, a, b in (
             ("num_classes", first.num_classes, other.num_classes),
-            ("img_channels", first.pipeline.channels, other.pipeline.channels),
             ("edge", first.edge, other.edge),
             ("Normalize", _normalization(first), _normalization(other)),
         ):
@@ -94,6 +93,6 @@ def _check_alike(datasets: Sequence[PortraitDataset]) -> None:
                 raise UserError(f"ConcatDataset: datasets[0] and datasets[{number}] differ in {what}: {a} and {b}.")
 
 
-def _normalization(dataset: PortraitDataset) -> tuple[Any, Any] | None:
+def _normalization(dataset: PortraitDataset) -> tuple[Any, ...] | None:
     normalize = dataset.pipeline.normalize
-    return None if normalize is None else (normalize.mean, normalize.std)
+    return None if normalize is None else (normalize.mean, normalize.std, normalize.colour, normalize.max_value)

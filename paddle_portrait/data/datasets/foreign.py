@@ -40,7 +40,7 @@ def as_dataset(dataset: Any) -> PortraitDataset:
         return FileDataset(
             name=type(dataset).__name__,
             files=_files(dataset),
-            pipeline=Pipeline(dataset.transforms.transforms, getattr(dataset, "img_channels", 3)),
+            pipeline=Pipeline(dataset.transforms.transforms, getattr(dataset, "img_channels", None)),
             num_classes=dataset.num_classes,
             ignore_index=dataset.ignore_index,
             edge=dataset.edge,

@@ -20,10 +20,13 @@ class Pipeline:
 
     Args:
         transforms: ours, or the installed paddleseg's, which are wrapped.
-        channels: 3, or 1 to turn batches grey.
+        channels: what the batches must have, as a check on the list; None: whatever it makes.
+
+    Raises:
+        UserError: ``Normalize`` is not last, or the batches would have other channels.
     """
 
-    def __init__(self, transforms: Iterable[Any], channels: int = 3) -> None:
+    def __init__(self, transforms: Iterable[Any], channels: int | None = None) -> None:
         listed = list(transforms)
         self.normalize: Normalize | None = None
         if listed and isinstance(listed[-1], Normalize):
@@ -31,15 +34,15 @@ class Pipeline:
         if any(isinstance(item, Normalize) for item in listed):
             raise UserError("transforms: Normalize must be the last of the list, and there only once.")
         self.steps: list[Transform] = [as_transform(item) for item in listed]
-        self.channels = channels
-        self._to_tensor = Preprocess([self.normalize] if self.normalize else [], self.colour)
+        self._to_tensor = Preprocess([self.normalize] if self.normalize else [])
+        self.channels = self._to_tensor.channels
+        if channels not in (None, self.channels):
+            raise UserError(
+                f"img_channels is {channels}, but the transforms make {self.channels}: end them with "
+                f"Normalize and {'colour: gray' if channels == 1 else 'colour: rgb'}, so that prediction does the same."
+            )
         fixed = [step.random for step in self.steps]
         self._prefix = fixed.index(True) if True in fixed else len(fixed)
-
-    @property
-    def colour(self) -> str:
-        """Colour order of the batches: rgb or gray."""
-        return "gray" if self.channels == 1 else "rgb"
 
     def prepare(self, sample: Sample) -> Sample:
         """Run the transforms at the head of the list that do not depend on chance."""
@@ -62,7 +65,7 @@ class Pipeline:
         foreign = [type(step.transform).__name__ for step in self.steps if isinstance(step, PaddleSegTransform)]
         if foreign:
             raise UserError(f"{foreign[0]} of paddleseg cannot be undone, so it is for training only.")
-        return Preprocess([*self.steps, *([self.normalize] if self.normalize else [])], self.colour)
+        return Preprocess([*self.steps, *([self.normalize] if self.normalize else [])])
 
     @staticmethod
     def _run(steps: Sequence[Transform], sample: Sample, rng: np.random.Generator) -> Sample:
