@@ -99,6 +99,25 @@ def conv2d(
     )
 
 
+def deconv2d(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, *, bias: bool = True) -> nn.Layer:
+    """Return a transposed convolution that multiplies the size by ``stride``, Kaiming-initialised.
+
+    What is cut off is shared out as TensorFlow's ``SAME`` does: with window 3 and stride 2 only the last row and
+    column. For windows of the stride's parity (2 or 4 with stride 2) that is PyTorch's ``padding`` as well.
+    """
+    cut = max(kernel_size - stride, 0)
+    before, after = cut // 2, cut - cut // 2
+    return nn.Conv2DTranspose(
+        in_channels,
+        out_channels,
+        kernel_size,
+        stride=stride,
+        padding=[before, after, before, after],
+        weight_attr=nn.initializer.KaimingNormal(),
+        bias_attr=None if bias else False,
+    )
+
+
 class ConvNormAct(nn.Layer):
     """Convolution, batch norm (unless ``norm`` is None), activation.
 
@@ -143,6 +162,22 @@ class ConvNormAct(nn.Layer):
         x = self.conv(x)
         if self.norm is None:
             return self.act(x)
+        if self._fused_act is not None:
+            return kernels.batch_norm(x, self.norm, self._fused_act)
+        return self.act(self.norm(x))
+
+
+class NormAct(nn.Layer):
+    """Batch norm and activation: what follows a concat or a sum."""
+
+    def __init__(self, channels: int, norm: NormOptions = BATCH_NORM, act: str = "relu") -> None:
+        super().__init__()
+        self.norm = batch_norm(channels, norm)
+        self.act = activation(act, channels)
+        self._fused_act = _FUSED.get(act)
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        """Map float N×C×H×W to the same shape."""
         if self._fused_act is not None:
             return kernels.batch_norm(x, self.norm, self._fused_act)
         return self.act(self.norm(x))
