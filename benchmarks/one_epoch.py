@@ -47,24 +47,12 @@ def train_and_judge(path: str, batch_size: int, nproc: int, opts: list[str]) -> 
     changes = ["--opts", *opts] if opts else []
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        run(
-            "train", "--config", path, "--iters", str(iterations), "--batch_size", str(batch_size),
-            "--save_interval", str(iterations), "--log_iters", "50", "--nproc", str(nproc), "--save_dir", folder, *changes,
-        )  # fmt: skip
+        schedule = ["--iters", str(iterations), "--batch_size", str(batch_size), "--save_interval", str(iterations)]
+        where = ["--config", path, *changes]
+        run("train", *where, *schedule, "--log_iters", "50", "--nproc", str(nproc), "--save_dir", folder)
         seconds = time.perf_counter() - started
         checkpoint = f"{folder}/iter_{iterations}"
-        run(
-            "val",
-            "--config",
-            path,
-            "--model_path",
-            checkpoint,
-            "--save_dir",
-            f"{folder}/val",
-            "--gallery",
-            "0",
-            *changes,
-        )
+        run("val", *where, "--model_path", checkpoint, "--save_dir", f"{folder}/val", "--gallery", "0")
         report = json.loads(Path(folder, "val", "report.json").read_text(encoding="utf-8"))
     return {
         "config": path,
