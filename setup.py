@@ -25,6 +25,8 @@ def read_requirements() -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
+# What reads the weights of other frameworks, none of which is needed itself.
+CONVERT = ["h5py>=3.10", "onnx>=1.16", "tflite>=2.18"]
 EXTRAS = {
     "export": ["paddle2onnx>=2.0", "onnx>=1.16", "onnxruntime>=1.19"],
     "server": ["fastapi>=0.111", "uvicorn>=0.30", "python-multipart>=0.0.9", "httpx>=0.27"],
@@ -35,7 +37,9 @@ EXTRAS = {
     # What the paddleseg package needs beside ours. The package itself is installed with --no-deps, because it
     # pins an OpenCV that cannot be imported with numpy 2: see docs/README.md.
     "paddleseg": ["prettytable>=3", "scikit-learn>=1.4"],
+    "convert": CONVERT,
     "dev": [
+        *CONVERT,
         "pytest>=8",
         "pytest-xdist>=3.5",
         "pytest-timeout>=2.3",

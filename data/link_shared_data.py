@@ -3,7 +3,8 @@
 Usage: python data/link_shared_data.py [--source DIR] [--copy]
 
 Data sets that are there become data/eg1800, data/picsart, … as symbolic links; where links are not allowed (Windows
-without developer mode), they are copied. What is in data/ already is kept.
+without developer mode), they are copied. What is in data/ already is kept. A folder of released checkpoints of other
+frameworks, `checkpoints` in that folder or beside it, becomes data/checkpoints.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from paddle_portrait.errors import UserError
 
 DATA = Path(__file__).resolve().parent
 SOURCE = DATA.parents[1] / "shared" / "data"
-NAMES = ("eg1800", "picsart", "backgrounds", "unlabelled_selfies", "videos")
+NAMES = ("eg1800", "picsart", "backgrounds", "unlabelled_selfies", "videos", "checkpoints")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -47,9 +48,15 @@ def link(source: Path, target: Path, copy: bool) -> str:
     return "copied"
 
 
+def find(source: Path, name: str) -> Path:
+    """Return where ``name`` would be; checkpoints may lie beside the data sets."""
+    inside = source / name
+    return source.parent / name if name == "checkpoints" and not inside.is_dir() else inside
+
+
 def link_all(source: Path, out: Path, copy: bool) -> int:
-    """Link every known data set of ``source`` into ``out``."""
-    present = [name for name in NAMES if (source / name).is_dir()]
+    """Link every known data set of ``source``, and the checkpoints, into ``out``."""
+    present = [name for name in NAMES if find(source, name).is_dir()]
     if not present:
         raise UserError(
             f"'{source}' holds none of {', '.join(NAMES)}. Name the folder that does with --source DIR, or work "
@@ -58,7 +65,7 @@ def link_all(source: Path, out: Path, copy: bool) -> int:
     out.mkdir(parents=True, exist_ok=True)
     for name in NAMES:
         if name in present:
-            logger.info("%s: %s", out / name, link(source / name, out / name, copy))
+            logger.info("%s: %s", out / name, link(find(source, name), out / name, copy))
         else:
             logger.info("%s: not in %s, left out", name, source)
     return 0
