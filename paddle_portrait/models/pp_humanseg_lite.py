@@ -61,7 +61,11 @@ class PPHumanSegLite(nn.Layer):
 
     def forward(self, x: paddle.Tensor) -> SegOutput:
         """Map float N×in_channels×H×W, normalised to [-1, 1], to logits (all ≥ 0: the head ends in a ReLU)."""
-        input_size = spatial_size(x)
+        logits = self.depthwise_separable2(self.features(x))
+        return SegOutput(resize_bilinear(logits, spatial_size(x), self.align_corners))
+
+    def features(self, x: paddle.Tensor) -> paddle.Tensor:
+        """Map the input to what the head reads: N×64×H/2×W/2."""
         x = self.conv_bn0(x)  # 1/2
         skip = self.conv_bn1(x)
         x = kernels.max_pool2d(x, kernel_size=3, stride=2, padding=1)  # 1/4
@@ -70,9 +74,7 @@ class PPHumanSegLite(nn.Layer):
 
         x = self.depthwise_separable0(x)
         x = resize_bilinear(x, spatial_size(skip), self.align_corners)
-        x = self.depthwise_separable1(paddle.concat([skip, x], axis=1))
-        x = self.depthwise_separable2(x)
-        return SegOutput(resize_bilinear(x, input_size, self.align_corners))
+        return self.depthwise_separable1(paddle.concat([skip, x], axis=1))
 
 
 class ShuffleUnit(nn.Layer):
@@ -102,5 +104,5 @@ class DownUnit(nn.Layer):
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """Map N×in×H×W to N×out×H/2×W/2."""
-        branch = self._depthwise_separable_1(self._conv(x))
-        return shuffle_two_groups(self._depthwise_separable_0(x), branch)
+        plain = self._depthwise_separable_0(x)
+        return shuffle_two_groups(plain, self._depthwise_separable_1(self._conv(x)))
