@@ -99,11 +99,13 @@ def conv2d(
     )
 
 
-def deconv2d(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, *, bias: bool = True) -> nn.Layer:
+def deconv2d(
+    in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, *, bias: bool = True
+) -> nn.Conv2DTranspose:
     """Return a transposed convolution that multiplies the size by ``stride``, Kaiming-initialised.
 
     What is cut off is shared out as TensorFlow's ``SAME`` does: with window 3 and stride 2 only the last row and
-    column. For windows of the stride's parity (2 or 4 with stride 2) that is PyTorch's ``padding`` as well.
+    column. For windows 2 and 4 with stride 2 it is PyTorch's custom as well.
     """
     cut = max(kernel_size - stride, 0)
     before, after = cut // 2, cut - cut // 2
