@@ -36,7 +36,7 @@ def load_trained(config: Config, model_path: str | None) -> nn.Layer:
         )
     network = MODELS.build_node(_without_pretrained(config["model"]))
     report = load_weights(network, model_path)
-    lacking = [*report.missing, *report.mismatched]
+    lacking = report.differences
     if lacking:
         raise UserError(
             f"weights '{model_path}' are not those of the network of {config.path}: {len(lacking)} of its values "

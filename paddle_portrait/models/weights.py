@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,19 +79,37 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
 
 @dataclass
 class LoadReport:
-    """What happened to each key when weights were loaded."""
+    """What happened to each key when weights were loaded.
+
+    Attributes:
+        path: where the weights came from.
+        matched: loaded as they are.
+        resized: loaded after a change of shape: first convolutions for other channels of the input.
+        new: of layers that end in another number of classes; they keep their initial values.
+        missing: of the network, and not in the file.
+        unexpected: of the file, and not in the network.
+        mismatched: of both, in shapes that do not fit; they keep their initial values.
+        dropped: of the file, known to be of no use.
+    """
 
     path: str
     matched: list[str] = field(default_factory=list)
+    resized: list[str] = field(default_factory=list)
+    new: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     mismatched: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
 
+    @property
+    def differences(self) -> list[str]:
+        """What of the network does not hold exactly what the file says."""
+        return [*self.missing, *self.mismatched, *self.new, *self.resized]
+
     def summary(self) -> str:
-        """Return one line for the log, naming the first keys that did not load."""
+        """Return one line for the log, naming the first keys that were not simply loaded."""
         text = f"{self.path}: {len(self.matched)} keys loaded"
-        for kind in ("missing", "unexpected", "mismatched", "dropped"):
+        for kind in ("resized", "new", "missing", "unexpected", "mismatched", "dropped"):
             keys = getattr(self, kind)
             if keys:
                 more = ", …" if len(keys) > 3 else ""
@@ -102,35 +120,82 @@ class LoadReport:
 def load_weights(model: nn.Layer, source: str | Path) -> LoadReport:
     """Load a ``.pdparams`` file, the ``model.pdparams`` of a checkpoint directory, or a zoo name into ``model``.
 
-    Keys whose shape differs stay as they are and are reported, as are missing and unexpected ones.
-
     Raises:
         UserError: no file there, it is damaged or unsafe, or none of its keys fits the network.
     """
     path = _weights_file(source)
-    arrays = read_weights(path)
+    report = load_arrays(model, read_weights(path), str(path))
+    level = logger.warning if report.differences or report.unexpected else logger.info
+    level("weights %s", report.summary())
+    return report
+
+
+def load_arrays(model: nn.Layer, arrays: Mapping[str, np.ndarray], path: str) -> LoadReport:
+    """Load arrays by name into ``model``; what does not fit stays as it is and is reported.
+
+    Convolutions of three-channel images take a fourth channel with zeros, so that they answer as before until it
+    is trained, or one grey channel with the sum over colours. Layers whose only difference is another number of
+    classes count as new.
+
+    Args:
+        model: changed in place.
+        arrays: by the network's names.
+        path: where they came from, for messages.
+
+    Raises:
+        UserError: none of the names fits the network.
+    """
     own = model.state_dict()
     unused = re.compile(getattr(model, "unused_checkpoint_keys", r"(?!)"))
-    report = LoadReport(str(path), missing=[name for name in own if name not in arrays])
+    report = LoadReport(path, missing=[name for name in own if name not in arrays])
+    fitting: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
-        if name in own and list(array.shape) == list(own[name].shape):
+        if name not in own:
+            (report.dropped if unused.fullmatch(name) else report.unexpected).append(name)
+            continue
+        shape = list(own[name].shape)
+        change = f"{name} {list(array.shape)} for {shape}"
+        if list(array.shape) == shape:
             report.matched.append(name)
-        elif name in own:
-            report.mismatched.append(f"{name} {list(array.shape)} for {list(own[name].shape)}")
-        elif unused.fullmatch(name):
-            report.dropped.append(name)
+            fitting[name] = array
+        elif (resized := _for_other_input(array, shape)) is not None:
+            report.resized.append(change)
+            fitting[name] = resized
         else:
-            report.unexpected.append(name)
-    if not report.matched:
+            other_classes = _differs_in_classes(array.shape, shape, getattr(model, "num_classes", None))
+            (report.new if other_classes else report.mismatched).append(change)
+    if not fitting:
         raise UserError(
             f"weights '{path}' do not fit this network: none of their {len(arrays)} keys matches its {len(own)}. "
             f"First keys of the file: {', '.join(list(arrays)[:3]) or '(none)'}; of the network: "
             f"{', '.join(list(own)[:3])}. Name the config with which the weights were trained."
         )
-    model.set_state_dict({name: paddle.to_tensor(arrays[name].astype(_dtype_of(own[name]))) for name in report.matched})
-    level = logger.warning if report.missing or report.unexpected or report.mismatched else logger.info
-    level("weights %s", report.summary())
+    values = {name: paddle.to_tensor(value.astype(_dtype_of(own[name]))) for name, value in fitting.items()}
+    model.set_state_dict({**own, **values})  # own values for the rest: Paddle warns of each that it does not get
     return report
+
+
+_COLOURS = 3
+
+
+def _for_other_input(weight: np.ndarray, shape: Sequence[int]) -> np.ndarray | None:
+    """Return a convolution's O×3×h×w for four input channels or one, or None where it is something else."""
+    is_convolution = weight.ndim == len(shape) == 4 and weight.shape[1] == _COLOURS
+    if not is_convolution or [weight.shape[0], *weight.shape[2:]] != [shape[0], *shape[2:]]:
+        return None
+    if shape[1] == 1:
+        return weight.sum(axis=1, keepdims=True)
+    if shape[1] == _COLOURS + 1:
+        return np.concatenate([weight, np.zeros_like(weight[:, :1])], axis=1)
+    return None
+
+
+def _differs_in_classes(theirs: Sequence[int], own: Sequence[int], num_classes: int | None) -> bool:
+    """Say whether two shapes differ only where ours is the number of classes, and theirs another number."""
+    if len(theirs) != len(own):
+        return False
+    different = {(other, ours) for other, ours in zip(theirs, own, strict=True) if other != ours}
+    return len(different) == 1 and all(ours == num_classes for _, ours in different)
 
 
 def _weights_file(source: str | Path) -> Path:

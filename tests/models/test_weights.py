@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import paddle
 import pytest
+from paddle import nn
 
 from paddle_portrait.errors import UserError
 from paddle_portrait.models import PPHumanSegLite, load_weights, read_weights
@@ -76,13 +77,65 @@ def test_the_report_names_missing_unexpected_and_mismatched_keys(tmp_path):
     model = PPHumanSegLite()
     state = dict(model.state_dict())
     state.pop("conv_bn1._conv.weight")
-    state["conv_bn0._conv.weight"] = paddle.zeros([36, 4, 3, 3])
+    state["conv_bn0._conv.weight"] = paddle.zeros([36, 5, 3, 3])
     state["extra"] = paddle.zeros([1])
     paddle.save(state, str(tmp_path / "w.pdparams"))
     before = model.conv_bn0._conv.weight.numpy().copy()
     report = load_weights(model, tmp_path / "w.pdparams")
     assert report.missing == ["conv_bn1._conv.weight"]
     assert report.unexpected == ["extra"]
-    assert report.mismatched == ["conv_bn0._conv.weight [36, 4, 3, 3] for [36, 3, 3, 3]"]
+    assert report.mismatched == ["conv_bn0._conv.weight [36, 5, 3, 3] for [36, 3, 3, 3]"]
     assert len(report.matched) == 238
     np.testing.assert_array_equal(model.conv_bn0._conv.weight.numpy(), before)
+
+
+class _Tiny(nn.Layer):
+    """Two convolutions: the image's, and the one that ends in classes."""
+
+    def __init__(self, in_channels, num_classes):
+        super().__init__()
+        self.num_classes = num_classes
+        self.stem = nn.Conv2D(in_channels, 2, 1, bias_attr=False)
+        self.head = nn.Conv2D(2, num_classes, 1)
+
+
+_STEM = np.float32([[1, 2, 3], [4, 5, 7]]).reshape(2, 3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("in_channels", "expected"), [(4, [[1, 2, 3, 0], [4, 5, 7, 0]]), (1, [[6], [16]])], ids=["previous mask", "grey"]
+)
+def test_a_first_convolution_is_resized_for_other_channels_of_the_input(tmp_path, in_channels, expected):
+    model = _Tiny(in_channels, 2)
+    state = {"stem.weight": _STEM, "head.weight": np.ones((2, 2, 1, 1)), "head.bias": np.zeros(2)}
+    paddle.save(state, str(tmp_path / "w.pdparams"))
+    report = load_weights(model, tmp_path / "w.pdparams")
+    assert report.resized == [f"stem.weight [2, 3, 1, 1] for [2, {in_channels}, 1, 1]"]
+    assert report.matched == ["head.weight", "head.bias"] and not report.new and not report.mismatched
+    np.testing.assert_array_equal(model.stem.weight.numpy()[:, :, 0, 0], expected)
+
+
+@pytest.mark.parametrize("num_classes", [1, 3])
+def test_a_last_layer_of_other_classes_stays_new(tmp_path, num_classes):
+    model = _Tiny(3, num_classes)
+    before = model.head.weight.numpy().copy()
+    state = {"stem.weight": _STEM, "head.weight": np.ones((2, 2, 1, 1)), "head.bias": np.zeros(2)}
+    paddle.save(state, str(tmp_path / "w.pdparams"))
+    report = load_weights(model, tmp_path / "w.pdparams")
+    assert report.matched == ["stem.weight"]
+    assert report.new == [
+        f"head.weight [2, 2, 1, 1] for [{num_classes}, 2, 1, 1]",
+        f"head.bias [2] for [{num_classes}]",
+    ]
+    assert len(report.differences) == 2 and "2 new (head.weight" in report.summary()
+    np.testing.assert_array_equal(model.head.weight.numpy(), before)
+
+
+def test_a_fourth_channel_of_zeros_answers_as_before_until_it_is_trained(tmp_path):
+    paddle.seed(3)
+    picture, video = PPHumanSegLite().eval(), PPHumanSegLite(in_channels=4).eval()
+    paddle.save(picture.state_dict(), str(tmp_path / "w.pdparams"))
+    assert len(load_weights(video, tmp_path / "w.pdparams").resized) == 1
+    image, mask = paddle.rand([1, 3, 64, 64]), paddle.rand([1, 1, 64, 64])
+    answer = video(paddle.concat([image, mask], axis=1)).logits
+    np.testing.assert_allclose(answer.numpy(), picture(image).logits.numpy(), atol=1e-5)
