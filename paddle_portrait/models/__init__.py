@@ -1,5 +1,7 @@
 """Networks. Importing this package registers them; each file reads like its block diagram."""
 
+from paddle_portrait.models import backbones, heads
+from paddle_portrait.models.encoder_decoder import EncoderDecoder
 from paddle_portrait.models.extremec3net import ExtremeC3Net
 from paddle_portrait.models.fcn8s import FCN8s
 from paddle_portrait.models.humanseg_lite_2020 import HumanSegLite2020
@@ -14,6 +16,7 @@ from paddle_portrait.models.unet import UNet
 from paddle_portrait.models.weights import LoadReport, load_weights, read_weights
 
 __all__ = [
+    "EncoderDecoder",
     "ExtremeC3Net",
     "FCN8s",
     "HumanSegLite2020",
@@ -27,6 +30,8 @@ __all__ = [
     "SlimNet",
     "UNet",
     "as_seg_output",
+    "backbones",
+    "heads",
     "load_weights",
     "read_weights",
 ]

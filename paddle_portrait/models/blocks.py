@@ -185,6 +185,41 @@ class NormAct(nn.Layer):
         return self.act(self.norm(x))
 
 
+class TransitionBlock(nn.Layer):
+    """Two separable convolutions beside a shortcut, then ReLU.
+
+    Source: the D-block of PortraitNet (Zhang et al. 2019). The shortcut is a 1×1 convolution with norm, or nothing
+    where the width stays.
+
+    Args:
+        in_channels: channels in.
+        out_channels: channels out.
+        bias: whether convolutions have a bias although a norm follows.
+        norm: options of the batch norms.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, bias: bool = False, norm: NormOptions = BATCH_NORM
+    ) -> None:
+        super().__init__()
+        keeps_width = in_channels == out_channels
+        self.shortcut = (
+            nn.Identity() if keeps_width else ConvNormAct(in_channels, out_channels, bias=bias, norm=norm, act="none")
+        )
+        self.branch = nn.Sequential(
+            ConvNormAct(in_channels, in_channels, 3, groups=in_channels, bias=bias, norm=norm),
+            ConvNormAct(in_channels, out_channels, bias=bias, norm=norm),
+            ConvNormAct(out_channels, out_channels, 3, groups=out_channels, bias=bias, norm=norm),
+            ConvNormAct(out_channels, out_channels, bias=bias, norm=norm, act="none"),
+        )
+        self.act = nn.ReLU()
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        """Map float N×in×H×W to N×out×H×W."""
+        shortcut = self.shortcut(x)
+        return self.act(self.branch(x) + shortcut)
+
+
 class SeparableConv(nn.Layer):
     """Depthwise k×k without bias, then 1×1 with bias, nothing between: Keras' ``SeparableConv2D``."""
 

@@ -27,8 +27,11 @@ def spatial_size(x: paddle.Tensor) -> Size:
     return paddle.shape(x)[2:]
 
 
-def resize_bilinear(x: paddle.Tensor, size: Size, align_corners: bool = False) -> paddle.Tensor:
+def resize_bilinear(x: paddle.Tensor, size: Size, align_corners: bool = False, legacy: bool = False) -> paddle.Tensor:
     """Resize float N×C×h×w to ``size`` (height, width).
+
+    ``legacy`` is TensorFlow 1's sampling, which old weights need: pixels are points at their top left corners, so the
+    result is shifted by half a pixel.
 
     Where gradients flow on a CPU it is a kernel of ours or, without one, two matrix products: the same sums,
     several times quicker than the stock kernel and its gradient. Everywhere else, exports included, it is
@@ -36,20 +39,22 @@ def resize_bilinear(x: paddle.Tensor, size: Size, align_corners: bool = False) -
     """
     if isinstance(size, tuple) and tuple(x.shape[2:]) == size:
         return x
-    if isinstance(size, tuple) and kernels.applies_to(x):
+    if isinstance(size, tuple) and not legacy and kernels.applies_to(x):
         return kernels.resize_bilinear(x, size, align_corners)
     if isinstance(size, tuple) and paddle.in_dynamic_mode() and not x.stop_gradient and x.place.is_cpu_place():
-        rows = _interpolation_matrix(x.shape[2], size[0], align_corners)
-        columns = _interpolation_matrix(x.shape[3], size[1], align_corners)
+        rows = _interpolation_matrix(x.shape[2], size[0], align_corners, legacy)
+        columns = _interpolation_matrix(x.shape[3], size[1], align_corners, legacy)
         return paddle.matmul(paddle.matmul(paddle.to_tensor(rows), x), paddle.to_tensor(columns), transpose_y=True)
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners, align_mode=int(legacy))
 
 
 @lru_cache(maxsize=64)
-def _interpolation_matrix(source: int, target: int, align_corners: bool) -> np.ndarray:
+def _interpolation_matrix(source: int, target: int, align_corners: bool, legacy: bool) -> np.ndarray:
     """Return the float32 target×source matrix whose product with a signal is its linear resize."""
     if align_corners:
         position = np.arange(target) * ((source - 1) / max(target - 1, 1))
+    elif legacy:
+        position = np.arange(target) * (source / target)
     else:
         ratio = source / target if target > 1 else 0.0  # Paddle reads the first pixel for a target of one
         position = np.maximum((np.arange(target) + 0.5) * ratio - 0.5, 0.0)
