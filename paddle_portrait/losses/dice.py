@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from paddle_portrait.losses.labels import IGNORE_INDEX, class_targets, person_margin, valid_pixels
+from paddle_portrait.errors import UserError
+from paddle_portrait.losses.labels import (
+    IGNORE_INDEX,
+    binary_view,
+    check_sizes,
+    class_targets,
+    is_binary,
+    valid_pixels,
+)
 from paddle_portrait.registry import LOSSES
 
 
@@ -17,29 +27,48 @@ class DiceLoss(nn.Layer):
     Source: V-Net, Milletari et al. 2016.
 
     Args:
+        weight: factor of each class's loss, in place of 1; the mean is over the number of classes.
         ignore_index: class number of pixels that do not count.
         smooth: added to numerator and denominator, so that an empty class costs nothing.
     """
 
-    def __init__(self, ignore_index: int = IGNORE_INDEX, smooth: float = 1.0) -> None:
+    def __init__(
+        self, weight: Sequence[float] | None = None, ignore_index: int = IGNORE_INDEX, smooth: float = 1.0
+    ) -> None:
         super().__init__()
+        self.weight = None if weight is None else [float(value) for value in weight]
         self.ignore_index = ignore_index
         self.smooth = smooth
 
     def forward(self, logits: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
-        """Return the scalar loss for float N×classes×H×W logits and N×H×W labels (hard or soft)."""
-        targets = class_targets(labels, logits.shape[1], self.ignore_index)
-        valid = valid_pixels(labels, self.ignore_index)
-        if logits.shape[1] == 2:
-            person = F.sigmoid(person_margin(logits))
-            probabilities = [1.0 - person, person]
-        else:
-            probabilities = paddle.unstack(F.softmax(logits, axis=1), axis=1)
+        """Return the scalar loss for float N×classes×H×W logits and N×H×W labels (hard or soft).
+
+        Raises:
+            UserError: ``weight`` has another number of values than there are classes.
+        """
+        probabilities, targets, valid = self._read(logits, labels)
+        weights = self.weight or [1.0] * len(probabilities)
+        if len(weights) != len(probabilities):
+            raise UserError(f"DiceLoss: weight has {len(weights)} values for {len(probabilities)} classes.")
         losses = [
-            self._class_loss(probability * valid, target * valid)
-            for probability, target in zip(probabilities, paddle.unstack(targets, axis=1), strict=True)
+            weight * self._class_loss(probability * valid, target * valid)
+            for weight, probability, target in zip(weights, probabilities, targets, strict=True)
         ]
         return paddle.add_n(losses) / len(losses)
+
+    def _read(
+        self, logits: paddle.Tensor, labels: paddle.Tensor
+    ) -> tuple[list[paddle.Tensor], list[paddle.Tensor], paddle.Tensor]:
+        """Return the probabilities and targets of each class, and the pixels that count."""
+        if is_binary(logits):
+            margin, target, valid = binary_view(logits, labels, "DiceLoss", self.ignore_index)
+            person = F.sigmoid(margin)
+            return [1.0 - person, person], [1.0 - target, target], valid
+        check_sizes(logits, labels)
+        targets = class_targets(labels, logits.shape[1], self.ignore_index)
+        probabilities = F.softmax(logits, axis=1)
+        valid = valid_pixels(labels, self.ignore_index)
+        return paddle.unstack(probabilities, axis=1), paddle.unstack(targets, axis=1), valid
 
     def _class_loss(self, probability: paddle.Tensor, target: paddle.Tensor) -> paddle.Tensor:
         overlap = 2.0 * (probability * target).sum() + self.smooth

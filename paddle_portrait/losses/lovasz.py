@@ -1,12 +1,23 @@
-"""Lovász-softmax loss: a convex surrogate of mean IoU."""
+"""Lovász losses: convex surrogates of intersection over union."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from paddle_portrait.losses.labels import IGNORE_INDEX, class_targets, is_soft, person_margin, valid_pixels
+from paddle_portrait.errors import UserError
+from paddle_portrait.losses.labels import (
+    IGNORE_INDEX,
+    binary_view,
+    check_sizes,
+    class_targets,
+    is_binary,
+    is_soft,
+    valid_pixels,
+)
 from paddle_portrait.registry import LOSSES
 
 
@@ -35,27 +46,27 @@ class LovaszSoftmaxLoss(nn.Layer):
         classes: ``"present"`` averages over the classes that the labels hold, ``"all"`` over all.
     """
 
-    def __init__(self, ignore_index: int = IGNORE_INDEX, classes: str = "present") -> None:
+    def __init__(self, ignore_index: int = IGNORE_INDEX, classes: Literal["present", "all"] = "present") -> None:
         super().__init__()
         if classes not in ("present", "all"):
-            raise ValueError(f"classes must be 'present' or 'all', not '{classes}'")
+            raise UserError(f"LovaszSoftmaxLoss: classes must be 'present' or 'all', not '{classes}'.")
         self.ignore_index = ignore_index
         self.classes = classes
 
     def forward(self, logits: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
         """Return the scalar loss for float N×classes×H×W logits and N×H×W labels."""
-        num_classes = logits.shape[1]
-        valid = valid_pixels(labels, self.ignore_index)
-        if is_soft(labels):
-            labels = (labels > 0.5).astype("int64")
-        targets = class_targets(labels, num_classes, self.ignore_index)
-        if num_classes == 2:
-            errors = paddle.abs(targets[:, 1] - F.sigmoid(person_margin(logits))) * valid
-            losses = self._two_class_losses(errors.flatten(), targets, valid)
+        if is_binary(logits):
+            labels = _hard(labels, self.ignore_index)
+            margin, person, valid = binary_view(logits, labels, "LovaszSoftmaxLoss", self.ignore_index)
+            errors = paddle.abs(person - F.sigmoid(margin)) * valid
+            losses = self._two_class_losses(errors.flatten(), paddle.stack([1.0 - person, person], axis=1), valid)
         else:
+            check_sizes(logits, labels)
+            targets = class_targets(labels, logits.shape[1], self.ignore_index)
+            valid = valid_pixels(labels, self.ignore_index)
             errors = paddle.abs(targets - F.softmax(logits, axis=1)) * valid.unsqueeze(1)
             losses = [
-                self._class_loss(error.flatten(), (target * valid).flatten())
+                _sorted_loss(error.flatten(), (target * valid).flatten())
                 for error, target in zip(paddle.unstack(errors, axis=1), paddle.unstack(targets, axis=1), strict=True)
                 if self._counts(target * valid)
             ]
@@ -75,7 +86,40 @@ class LovaszSoftmaxLoss(nn.Layer):
             (errors * lovasz_gradient(paddle.gather(truth, order))).sum() for truth in truths if self._counts(truth)
         ]
 
-    @staticmethod
-    def _class_loss(errors: paddle.Tensor, truth: paddle.Tensor) -> paddle.Tensor:
-        order = paddle.argsort(errors.detach(), descending=True, stable=True)
-        return (paddle.gather(errors, order) * lovasz_gradient(paddle.gather(truth, order))).sum()
+
+@LOSSES.register()
+class LovaszHingeLoss(nn.Layer):
+    """Lovász extension of the person's Jaccard loss on hinge errors, over the pixels of the whole batch.
+
+    Source: Berman et al., CVPR 2018; SINet and ExtremeC3Net are trained with it. Logits are pushed beyond ±1, and
+    their sigmoid is no calibrated probability. Soft labels are cut at 0.5.
+
+    Args:
+        ignore_index: class number of pixels that do not count.
+    """
+
+    def __init__(self, ignore_index: int = IGNORE_INDEX) -> None:
+        super().__init__()
+        self.ignore_index = ignore_index
+
+    def forward(self, logits: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
+        """Return the scalar loss for float N×1×H×W or N×2×H×W logits and N×H×W labels."""
+        margin, person, valid = binary_view(
+            logits, _hard(labels, self.ignore_index), "LovaszHingeLoss", self.ignore_index
+        )
+        # Ignored pixels have error 0, and after the ReLU all errors of 0 stand at the end, where they add nothing.
+        errors = F.relu(1.0 - margin * (2.0 * person - 1.0)) * valid
+        return _sorted_loss(errors.flatten(), person.flatten())
+
+
+def _sorted_loss(errors: paddle.Tensor, truth: paddle.Tensor) -> paddle.Tensor:
+    order = paddle.argsort(errors.detach(), descending=True, stable=True)
+    return (paddle.gather(errors, order) * lovasz_gradient(paddle.gather(truth, order))).sum()
+
+
+def _hard(labels: paddle.Tensor, ignore_index: int) -> paddle.Tensor:
+    """Return soft labels cut at 0.5, as class numbers; ignored ones stay so, and hard labels as they are."""
+    if not is_soft(labels):
+        return labels
+    ignored = paddle.full_like(labels, ignore_index, dtype="int64")
+    return paddle.where(labels <= 1.0, (labels > 0.5).astype("int64"), ignored)

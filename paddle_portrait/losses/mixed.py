@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import paddle
 from paddle import nn
 
+from paddle_portrait.errors import UserError
+from paddle_portrait.losses.kinds import PictureLoss, ViewsLoss
 from paddle_portrait.registry import LOSSES
 
 Loss = Callable[[paddle.Tensor, paddle.Tensor], paddle.Tensor]
@@ -19,12 +21,20 @@ class MixedLoss(nn.Layer):
     Args:
         losses: the losses.
         coef: one weight for each.
+
+    Raises:
+        UserError: another number of weights than losses, or a loss that needs more than logits and labels.
     """
 
     def __init__(self, losses: Sequence[Loss], coef: Sequence[float]) -> None:
         super().__init__()
         if len(losses) != len(coef):
-            raise ValueError(f"MixedLoss has {len(losses)} losses but {len(coef)} values of coef; give one for each")
+            raise UserError(f"MixedLoss has {len(losses)} losses but {len(coef)} values of coef; give one for each.")
+        special = [type(loss).__name__ for loss in losses if isinstance(loss, (ViewsLoss, PictureLoss))]
+        if special:
+            raise UserError(
+                f"{special[0]} needs more than logits and labels: give it in 'objective', not in MixedLoss."
+            )
         self.losses = list(losses)
         self.coef = [float(value) for value in coef]
 

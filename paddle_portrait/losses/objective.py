@@ -1,4 +1,4 @@
-"""The objective: weighted loss terms, each on one of the network's outputs."""
+"""The objective: weighted loss terms, each on one of the network's outputs for one view of the batch."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 import paddle
 
 from paddle_portrait.data.batch import Batch
-from paddle_portrait.errors import UserError
+from paddle_portrait.errors import UserError, describe_unknown
+from paddle_portrait.losses.kinds import PictureLoss, ViewsLoss
 from paddle_portrait.models.output import SegOutput, as_seg_output
 from paddle_portrait.registry import LOSSES
 
-Loss = Callable[[paddle.Tensor, paddle.Tensor], paddle.Tensor]
+CLEAN, TEXTURED, BOTH = "clean", "textured", "both"
 
 _AUX = re.compile(r"aux\[(\d+)\]")
 
@@ -25,38 +26,80 @@ class Term:
 
     Attributes:
         name: unique name for logs and curves.
-        loss: called with an output, float N×classes×H×W, and labels, N×H×W.
+        loss: called with an output, float N×classes×H×W, and labels, N×H×W; see :mod:`kinds` for the others.
         on: the output it acts on: ``logits``, ``aux[i]`` or ``boundary``.
         weight: factor in the total.
+        view: the pictures it acts on: ``clean``, or ``textured``, the same crops in other colours.
     """
 
     name: str
-    loss: Loss
+    loss: Callable[..., paddle.Tensor]
     on: str = "logits"
     weight: float = 1.0
+    view: str = CLEAN
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The views whose outputs the term needs."""
+        return (CLEAN, TEXTURED) if isinstance(self.loss, ViewsLoss) else (self.view,)
+
+    def value(self, outputs: Mapping[str, SegOutput], batch: Batch) -> paddle.Tensor:
+        """Return the scalar loss for the network's outputs by view."""
+        selected = [_select(outputs[view], self) for view in self.views]
+        if isinstance(self.loss, ViewsLoss):
+            return self.loss(*selected)
+        if isinstance(self.loss, PictureLoss):
+            return self.loss(*selected, batch.labels, batch.pixels())
+        return self.loss(*selected, self._labels(batch))
+
+    def _labels(self, batch: Batch) -> paddle.Tensor:
+        if not getattr(self.loss, "edge_label", False):
+            return batch.labels
+        if batch.edges is None:
+            raise UserError(f"loss term '{self.name}' compares with outlines: set edge: true in train_dataset.")
+        return batch.edges
 
 
 class Objective:
-    """Sums weighted terms over one forward pass of the network."""
+    """Sums weighted terms over one forward pass of the network for each view that a term looks at."""
 
     def __init__(self, terms: Sequence[Term]) -> None:
         if not terms:
             raise UserError("the objective has no terms. Give 'loss' or 'objective' in the config.")
         self.terms = tuple(terms)
+        used = {view for term in terms for view in term.views}
+        self.views = tuple(view for view in (CLEAN, TEXTURED) if view in used)
+
+    @property
+    def needs_textured(self) -> bool:
+        """Whether batches must carry the second view."""
+        return TEXTURED in self.views
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Objective:
         """Build from a config's ``loss`` (PaddleSeg's form) and ``objective`` (ours) sections; either or both.
 
         Raises:
-            UserError: both are missing, or ``loss.types`` and ``loss.coef`` do not go together.
+            UserError: both are missing, ``loss.types`` and ``loss.coef`` do not go together, or a view is unknown.
         """
         return cls([*_terms_of_loss(config.get("loss")), *_terms_of_objective(config.get("objective"))])
 
-    def __call__(self, model: Callable[[paddle.Tensor], Any], batch: Batch) -> tuple[paddle.Tensor, dict[str, float]]:
-        """Run the network on ``batch`` and return (total loss, each term's unweighted value by name)."""
-        output = as_seg_output(model(batch.images))
-        values = {term.name: term.loss(_select(output, term), batch.labels) for term in self.terms}
+    def __call__(
+        self, model: Callable[[paddle.Tensor], Any], batch: Batch
+    ) -> tuple[paddle.Tensor, dict[str, paddle.Tensor]]:
+        """Run the network on ``batch`` and return (total loss, each term's unweighted value by name).
+
+        Raises:
+            UserError: the network has no such output, or the batch no second view.
+        """
+        if self.needs_textured and batch.textured is None:
+            raise UserError(
+                "the objective looks at a second view of each crop, which the batch does not have. Name the "
+                "transforms that change its colours in train_dataset.consistency_transforms."
+            )
+        images = {CLEAN: batch.images, TEXTURED: batch.textured}
+        outputs = {view: as_seg_output(model(images[view])) for view in self.views}
+        values = {term.name: term.value(outputs, batch) for term in self.terms}
         total = paddle.add_n([term.weight * values[term.name] for term in self.terms])
         return total, {name: value.detach() for name, value in values.items()}
 
@@ -82,14 +125,22 @@ def _terms_of_loss(section: Mapping[str, Any] | None) -> list[Term]:
 def _terms_of_objective(section: Sequence[Mapping[str, Any]] | None) -> list[Term]:
     terms: list[Term] = []
     for node in section or ():
-        arguments = {key: value for key, value in node.items() if key not in ("on", "weight")}
-        on = node.get("on", "logits")
-        name = f"{node['type']}@{on}"
-        same = sum(term.name.split("#")[0] == name for term in terms)
-        terms.append(
-            Term(f"{name}#{same + 1}" if same else name, LOSSES.build_node(arguments), on, float(node.get("weight", 1)))
-        )
+        loss = LOSSES.build_node({key: value for key, value in node.items() if key not in ("on", "weight", "view")})
+        if isinstance(loss, ViewsLoss) and "view" in node:
+            raise UserError(f"objective, {node['type']}: compares both views, so it takes no 'view'.")
+        on, weight = node.get("on", "logits"), float(node.get("weight", 1))
+        for view in _views_of(node):
+            name = f"{node['type']}@{on}" + (f"/{view}" if view != CLEAN else "")
+            same = sum(term.name.split("#")[0] == name for term in terms)
+            terms.append(Term(f"{name}#{same + 1}" if same else name, loss, on, weight, view))
     return terms
+
+
+def _views_of(node: Mapping[str, Any]) -> tuple[str, ...]:
+    view = node.get("view", CLEAN)
+    if view not in (CLEAN, TEXTURED, BOTH):
+        raise UserError(f"objective, {node['type']}: {describe_unknown('view', str(view), (CLEAN, TEXTURED, BOTH))}")
+    return (CLEAN, TEXTURED) if view == BOTH else (view,)
 
 
 def _select(output: SegOutput, term: Term) -> paddle.Tensor:

@@ -128,7 +128,7 @@ def problems_of(path: str) -> list[str]:
         ("objective: [{type: DiceLoss, on: edge}]", "objective[0].on: found 'edge'; takes logits, boundary or aux[0]"),
         ("objective: [{type: DiceLoss, weight: -1}]", "objective[0].weight: found -1; takes a number of at least 0"),
         ("objective: [{type: DiceLoss, wait: 1}]", "objective[0].wait: unknown key; did you mean 'weight'?"),
-        ("objective: [{type: BoundaryBandLoss, kernel_size: 4}]", "objective[0]: kernel_size must be odd"),
+        ("objective: [{type: BoundaryBandLoss, kernel_size: 4}]", "objective[0]: BoundaryBandLoss: kernel_size must be odd"),
         # other sections
         ("export: {formats: [paddel]}", "export.formats[0]: found 'paddel'; takes 'paddle', 'paddle_legacy', 'onnx'"),
         (
