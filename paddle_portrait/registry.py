@@ -130,9 +130,11 @@ CHILD_REGISTRIES: Mapping[str, Registry] = {
     "backbone": BACKBONES,
     "head": HEADS,
     "transforms": TRANSFORMS,
+    "consistency_transforms": TRANSFORMS,
     "datasets": DATASETS,
     "dataset": DATASETS,
     "losses": LOSSES,
+    "loss": LOSSES,
     "model": MODELS,
     "teachers": MODELS,
 }

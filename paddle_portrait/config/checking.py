@@ -134,7 +134,7 @@ def _check_arguments(
         if is_own_key or (key not in arguments and not signature.is_open):
             continue
         argument = arguments.get(key, Argument(key, Any, False))
-        registry = CHILD_REGISTRIES.get(key) if key not in reserved and "type" in node.entries else None
+        registry = CHILD_REGISTRIES.get(key) if "type" in node.entries else None
         if registry is not None and _holds_components(node.entries[key], argument):
             _check_children(node.entries[key], (*path, key), registry, findings, many=key.endswith("s"))
         else:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from paddle_portrait.config.nodes import Findings, Node, Path, format_path, show
+from paddle_portrait.registry import LOSSES
 
 _OUTPUTS = re.compile(r"logits|boundary|aux\[\d+\]")
 _DATASETS = ("train_dataset", "val_dataset", "test_dataset")
@@ -26,6 +27,7 @@ def check_rules(root: Node, findings: Findings) -> None:
     _check_loss(root, findings)
     for index in range(len(_items(root, ("objective",)))):
         _check_output_name(root, ("objective", index, "on"), findings)
+    _check_second_view(root, findings)
     _check_equal(root, "num_classes", [("model",), *((name,) for name in _DATASETS)], findings)
     for path, accepted, reason in _NOT_OFFERED:
         if (node := find(root, path)) is not None and node.value != accepted:
@@ -72,6 +74,19 @@ def _check_loss(root: Node, findings: Findings) -> None:
     if types and coef and len(types) not in (1, len(coef)):
         text = f"types has {len(types)} losses, coef {len(coef)} weights; give one type for all, or one for each weight"
         findings.add(root.entries["loss"].entries["coef"].source, ("loss", "coef"), text)
+
+
+def _check_second_view(root: Node, findings: Findings) -> None:
+    """A term that looks at the second view of each crop needs transforms that make it."""
+    path: Path = ("train_dataset", "consistency_transforms")
+    if findings.is_partial or find(root, path[:1]) is None or _plain(root, path):
+        return
+    for index, term in enumerate(_items(root, ("objective",))):
+        kind = _plain(term, ("type",))
+        compares = isinstance(kind, str) and kind in LOSSES and getattr(LOSSES.get(kind), "compares_views", False)
+        if compares or _plain(term, ("view",)) in ("textured", "both"):
+            text = f"looks at a second view of each crop: name the transforms that make it in {format_path(path)}"
+            findings.add(term.source, ("objective", index), text)
 
 
 def _check_normalize(root: Node, path: Path, findings: Findings) -> None:

@@ -52,6 +52,7 @@ class ObjectiveTerm:
 
     on: str = "logits"  # logits | aux[i] | boundary
     weight: NonNegative = 1.0
+    view: Literal["clean", "textured", "both"] = "clean"
 
 
 @dataclass
@@ -186,7 +187,7 @@ LISTS: dict[str, Any] = {"objective": ObjectiveTerm, "stages": StageSection}
 
 # Keys of a component's mapping that are not for its constructor.
 RESERVED: dict[str, dict[str, Any]] = {
-    "train_dataset": {"final": bool},
+    "train_dataset": {"final": bool, "consistency_transforms": list},
     "val_dataset": {"final": bool},
     "test_dataset": {"final": bool},
     "lr_scheduler": {"warmup_iters": CountOrZero, "warmup_start_lr": NonNegative},

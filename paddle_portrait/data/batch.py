@@ -12,6 +12,7 @@ import numpy as np
 from paddle_portrait.data.sample import IGNORE, Sample
 from paddle_portrait.errors import UserError
 from paddle_portrait.preprocess.geometry import Geometry
+from paddle_portrait.preprocess.steps import Normalize
 
 _RADIUS = 2
 _offsets = np.arange(-_RADIUS, _RADIUS + 1)
@@ -31,6 +32,7 @@ class Batch:
         textured: float32 N×C×H×W, the same crops in other colours, or None.
         edges: int64 N×H×W, 1 within two pixels of the person's outline, or None.
         geometries: in evaluation, the way back to each image's own frame.
+        normalize: in training, what made ``images`` of pixels, where that is known.
     """
 
     images: Any
@@ -40,6 +42,7 @@ class Batch:
     textured: Any = None
     edges: Any = None
     geometries: list[Geometry] | None = None
+    normalize: Normalize | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -51,6 +54,21 @@ class Batch:
         names = ("images", "labels", "textured", "edges")
         arrays = {name: getattr(self, name) for name in names}
         return replace(self, **{k: paddle.to_tensor(v) for k, v in arrays.items() if isinstance(v, np.ndarray)})
+
+    def pixels(self) -> np.ndarray:
+        """Return the images as they were before ``Normalize``: uint8 N×H×W×3, RGB.
+
+        Raises:
+            UserError: that is not known, or the colours are gone.
+        """
+        if self.normalize is None:
+            raise UserError(
+                "a loss looks at the pictures themselves, but this data set normalises them on its own, in a way "
+                "that cannot be undone. Use type: Dataset."
+            )
+        if self.normalize.colour == "gray":
+            raise UserError("a loss looks at the pictures' colours, but Normalize made them grey (colour: gray).")
+        return self.normalize.undo(np.asarray(self.images)[:, :3])
 
 
 def stack_labels(samples: Sequence[Sample], soft: bool) -> np.ndarray | None:

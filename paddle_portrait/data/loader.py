@@ -17,6 +17,7 @@ from paddle_portrait.data.datasets.base import EvalItem, PortraitDataset
 from paddle_portrait.data.datasets.foreign import as_dataset
 from paddle_portrait.data.sample import Sample
 from paddle_portrait.data.sampling import epoch_order
+from paddle_portrait.data.transforms.foreign import as_transform, name_of
 from paddle_portrait.errors import UserError
 
 _BATCHES_AHEAD_PER_WORKER = 2
@@ -105,7 +106,8 @@ class BatchLoader(_Loader):
         world_size: number of processes.
         start_iteration: first iteration (0-based) to give out; costs no loading of earlier ones.
         drop_last: leave out the samples at an epoch's end that fill no batch; else the last batch is smaller.
-        texture: photometric transforms that make a second view of each crop (``Batch.textured``).
+        texture: photometric transforms that make a second view of each crop (``Batch.textured``); ours, or the
+            installed paddleseg's.
 
     Raises:
         UserError: fewer samples than a batch needs, or a batch that cannot be split evenly over the processes.
@@ -121,12 +123,12 @@ class BatchLoader(_Loader):
         world_size: int = 1,
         start_iteration: int = 0,
         drop_last: bool = True,
-        texture: Sequence[Callable[[Sample, np.random.Generator], Sample]] = (),
+        texture: Sequence[Any] = (),
     ) -> None:
         super().__init__(num_workers)
         self.dataset, self.batch_size, self.seed = as_dataset(dataset), batch_size, seed
         self.rank, self.world_size, self.start_iteration = rank, world_size, start_iteration
-        self._texture = tuple(texture)
+        self._texture = tuple(as_transform(item) for item in texture)
         self._parts = self.dataset.parts()
         length = sum(part.length for part in self._parts)
         _check_batch(length, batch_size, rank, world_size)
@@ -154,9 +156,15 @@ class BatchLoader(_Loader):
         return self.dataset.collate(samples, views)
 
     def _second_view(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        view = sample
         for transform in self._texture:
-            sample = transform(sample, rng)
-        return sample
+            view = transform(view, rng)
+            if view.label is not sample.label and not np.array_equal(view.label, sample.label):
+                raise UserError(
+                    f"consistency_transforms: {name_of(transform)} moves the picture. Both views of a crop must "
+                    "have one geometry; use transforms of colour, blur and noise."
+                )
+        return view
 
     def _epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         known, order = self._order  # one read: another thread may put the next epoch in its place meanwhile

@@ -41,7 +41,7 @@ from paddle_portrait.engine.trainer import Trainer
 from paddle_portrait.errors import UserError
 from paddle_portrait.losses import Objective
 from paddle_portrait.pictures import overlay
-from paddle_portrait.registry import DATASETS, MODELS, OPTIMIZERS
+from paddle_portrait.registry import DATASETS, MODELS, OPTIMIZERS, TRANSFORMS
 
 HISTORY_FILE = "history.jsonl"
 CONFIG_FILE = "config.yml"
@@ -87,6 +87,11 @@ def build_trainer(config: Config, options: RunOptions) -> Trainer:
     np.random.seed(seed)
     batch_size = _batch_size_per_process(int(config["batch_size"]))
     train_dataset, val_dataset = _build_datasets(config, options, batch_size * distributed.world_size())
+    model = MODELS.build_node(config["model"])
+    if options.weights is not None:
+        load_weights(model, options.weights)
+    frozen = freeze_parameters(model, options.freeze)
+    objective = Objective.from_config(config.to_dict())
     loader = BatchLoader(
         train_dataset,
         batch_size * distributed.world_size(),
@@ -94,17 +99,14 @@ def build_trainer(config: Config, options: RunOptions) -> Trainer:
         num_workers=int(config.setting("num_workers", 0)),
         rank=distributed.rank(),
         world_size=distributed.world_size(),
+        texture=_second_view(config, objective),
     )
     total = _total_iterations(options.length or config.to_dict(), loader)
-    model = MODELS.build_node(config["model"])
-    if options.weights is not None:
-        load_weights(model, options.weights)
-    frozen = freeze_parameters(model, options.freeze)
     kernel_build = _accelerate(model, config.get("kernels", "auto"))
     schedule = build_schedule(config["lr_scheduler"], total)
     trainer = Trainer(
         model=model,
-        objective=Objective.from_config(config.to_dict()),
+        objective=objective,
         optimizer=OPTIMIZERS.build_node(config["optimizer"]).create(model, schedule.rate(0)),
         schedule=schedule,
         loader=loader,
@@ -182,6 +184,12 @@ def _build_datasets(config: Config, options: RunOptions, batch_size: int) -> tup
         for path in sorted(set(_list_files(config.get(section)))):
             logger.info("%s: %s", section, describe_list(path))
     return train_dataset, val_dataset
+
+
+def _second_view(config: Config, objective: Objective) -> list[Any]:
+    """Return the transforms that make the second view of each crop; none where no term looks at it."""
+    nodes = config.get("train_dataset.consistency_transforms", []) if objective.needs_textured else []
+    return [TRANSFORMS.build_node(node) for node in nodes]
 
 
 def _list_files(node: Any) -> list[str]:

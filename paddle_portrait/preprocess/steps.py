@@ -268,6 +268,15 @@ class Normalize:
         return ((levels - mean).astype(np.float32) / std).astype(np.float32)
 
 
+    def undo(self, images: np.ndarray) -> np.ndarray:
+        """Return uint8 N×H×W×3 RGB for float32 N×3×H×W that were ordered and normalised so; exact."""
+        column = (-1, 1, 1)
+        mean, std = np.reshape(self.mean, column), np.reshape(self.std, column)
+        levels = np.rint((images * std + mean) * self.max_value)
+        pixels = np.clip(levels, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+        return np.ascontiguousarray(pixels[..., ::-1] if self.colour == "bgr" else pixels)
+
+
 def channels_first(images: np.ndarray | Sequence[np.ndarray], tables: Sequence[np.ndarray]) -> np.ndarray:
     """Look up uint8 N×H×W×C in one table of 256 float32 values a channel; returns float32 N×C×H×W."""
     height, width, channels = images[0].shape

@@ -200,6 +200,35 @@ def test_second_view_changes_colours_only(tmp_path: Path) -> None:
         assert b.textured.shape == b.images.shape and not np.array_equal(b.textured, b.images)
 
 
+def test_transforms_that_move_the_picture_make_no_second_view(tmp_path: Path) -> None:
+    loader = BatchLoader(make(tmp_path, 4), 2, 0, texture=[RandomHorizontalFlip(prob=1)])
+    with pytest.raises(UserError, match="RandomHorizontalFlip moves the picture"):
+        take(loader, 1)
+
+
+@pytest.mark.parametrize(
+    "normalize",
+    [
+        Normalize(),
+        Normalize([103.94, 116.78, 123.68], [58.82, 58.82, 58.82], "bgr", 1),
+        Normalize([0.4, 0.5, 0.6], [0.2, 0.3, 0.1], "bgr"),
+        None,
+    ],
+)
+def test_pixels_are_the_images_before_normalize(tmp_path: Path, normalize: Normalize | None) -> None:
+    dataset = make(tmp_path, 4, [normalize] if normalize else [])
+    batch = take(BatchLoader(dataset, 2, 0), 1)[0]
+    expected = np.stack([dataset.sample(index, np.random.default_rng(0)).image for index in batch.indices])
+    assert np.array_equal(batch.pixels(), expected)
+    assert np.array_equal(batch.to_tensors().pixels(), expected)
+
+
+def test_grey_batches_have_no_pixels(tmp_path: Path) -> None:
+    grey = [Normalize(mean=[0], std=[1], colour="gray", max_value=1)]
+    with pytest.raises(UserError, match="colour: gray"):
+        take(BatchLoader(make(tmp_path, 4, grey), 2, 0), 1)[0].pixels()
+
+
 def test_edges(tmp_path: Path) -> None:
     batch = take(BatchLoader(make(tmp_path, 4, edge=True), 2, 0), 1)[0]
     assert batch.edges.shape == batch.labels.shape and batch.edges.dtype == np.int64

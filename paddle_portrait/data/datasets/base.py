@@ -21,6 +21,7 @@ from paddle_portrait.errors import UserError
 from paddle_portrait.preprocess.geometry import Geometry
 from paddle_portrait.preprocess.image_io import read_image
 from paddle_portrait.preprocess.pipeline import Preprocess
+from paddle_portrait.preprocess.steps import Normalize
 
 Files = list[tuple[str, str | None]]
 
@@ -99,6 +100,7 @@ class PortraitDataset(ABC):
             indices=[sample.index for sample in samples],
             textured=self.pipeline.to_tensor([view.image for view in views]) if views else None,
             edges=outline_band(labels) if self.edge and labels is not None else None,
+            normalize=self.pipeline.normalize or Normalize([0.0], [1.0], max_value=1),
         )
 
     @cached_property

@@ -31,6 +31,11 @@ def as_transform(item: Any) -> Transform:
     raise UserError(f"this is no transform: {item!r}.")
 
 
+def name_of(transform: Transform) -> str:
+    """Return the name by which the user wrote the transform."""
+    return type(transform.transform if isinstance(transform, PaddleSegTransform) else transform).__name__
+
+
 class PaddleSegTransform(Transform):
     """Runs a paddleseg transform; its randomness is made to follow ours.
 
