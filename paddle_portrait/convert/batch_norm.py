@@ -43,8 +43,15 @@ class _Moments:
         return self._origin + shift, np.maximum(self.squares / self.count - np.square(shift), 0.0)
 
 
+def lacks_statistics(norm: nn.BatchNorm2D) -> bool:
+    """Say whether a batch norm has measured nothing: mean 0, variance 1, as in a new or a folded one."""
+    return bool((norm._mean.numpy() == 0).all() and (norm._variance.numpy() == 1).all())
+
+
 def restore_statistics(network: nn.Layer, images: Iterable[paddle.Tensor]) -> int:
-    """Give every batch norm that runs in evaluation the statistics of ``images``; evaluation stays the same.
+    """Give batch norms that lack statistics those of ``images``; evaluation stays the same.
+
+    Batch norms with statistics of their own, and those that evaluation does not run, are left alone.
 
     Args:
         network: changed in place; its mode (training or evaluation) is kept.
@@ -56,8 +63,9 @@ def restore_statistics(network: nn.Layer, images: Iterable[paddle.Tensor]) -> in
     Raises:
         UserError: there are no images.
     """
-    moments = {name: _Moments(layer) for name, layer in network.named_sublayers() if isinstance(layer, nn.BatchNorm2D)}
-    handles = [entry.norm.register_forward_pre_hook(_measuring(entry)) for entry in moments.values()]
+    norms = [layer for layer in network.sublayers() if isinstance(layer, nn.BatchNorm2D) and lacks_statistics(layer)]
+    moments = [_Moments(norm) for norm in norms]
+    handles = [entry.norm.register_forward_pre_hook(_measuring(entry)) for entry in moments]
     was_training = network.training
     network.eval()
     batches = 0
@@ -73,7 +81,7 @@ def restore_statistics(network: nn.Layer, images: Iterable[paddle.Tensor]) -> in
             network.train()
     if not batches:
         raise UserError("no calibration images: batch norms need some to measure their statistics on.")
-    measured = [entry for entry in moments.values() if entry.count]
+    measured = [entry for entry in moments if entry.count]
     for entry in measured:
         _restore(entry)
     return len(measured)

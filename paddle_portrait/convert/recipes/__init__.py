@@ -6,10 +6,10 @@ import pkgutil
 from functools import lru_cache
 from importlib import import_module
 
-from paddle_portrait.convert.recipes.recipe import Golden, Origin, Recipe, by_execution, by_name
+from paddle_portrait.convert.recipes.recipe import Golden, Origin, Recipe, by_execution, by_name, recipe_for
 from paddle_portrait.errors import UnknownNameError, describe_unknown
 
-__all__ = ["Golden", "Origin", "Recipe", "all_recipes", "by_execution", "by_name", "find_recipe"]
+__all__ = ["Golden", "Origin", "Recipe", "all_recipes", "by_execution", "by_name", "find_recipe", "recipe_for"]
 
 
 @lru_cache(maxsize=1)

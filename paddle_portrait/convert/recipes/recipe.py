@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from paddle_portrait.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,9 +62,8 @@ class Recipe:
         sources: files below the checkpoints' folder, which ``match`` gets in this order.
         config: YAML of the network and its preprocessing, relative to the repository.
         match: pairs the files' layers with the network's; see :func:`by_execution` and :func:`by_name`.
-        origin: whose it is.
+        origin: whose it is; None for a file of the user's own.
         golden: the answer to reproduce, where there is one.
-        folded: the files have batch norms folded away, so their statistics are restored by calibration.
         note: a sentence for the model card.
     """
 
@@ -68,9 +71,8 @@ class Recipe:
     sources: tuple[str, ...]
     config: str
     match: Match
-    origin: Origin
+    origin: Origin | None
     golden: Golden | None = None
-    folded: bool = False
     note: str = ""
 
 
@@ -100,3 +102,33 @@ def by_name(renames: Sequence[tuple[str, str]] = ()) -> Match:
         return match_by_name(network, source, renames)
 
     return match
+
+
+def recipe_for(config: str, source: str, renames: Sequence[str] = ()) -> Recipe:
+    """Return a recipe for a file of the user's own, with what is known of none such: no origin, no golden answer.
+
+    Args:
+        config: YAML of the network.
+        source: path of the file; PyTorch's are matched by name, all others by the order of execution.
+        renames: ``REGEX=NEW`` for :func:`by_name`.
+
+    Raises:
+        UserError: a rename has no ``=`` or no valid expression, or the file is not matched by name.
+    """
+    named = Path(source).suffix.lower() in (".pth", ".pt")
+    if renames and not named:
+        raise UserError(f"renames are for PyTorch files; '{source}' is matched by the order of execution.")
+    pairs = [_rename(text) for text in renames]
+    match = by_name(pairs) if named else by_execution()
+    return Recipe(Path(config).stem, (source,), str(Path(config).resolve()), match, None)
+
+
+def _rename(text: str) -> tuple[str, str]:
+    pattern, separator, replacement = text.partition("=")
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise UserError(f"rename '{text}': '{pattern}' is no regular expression ({error}).") from None
+    if not separator:
+        raise UserError(f"rename '{text}' must be REGEX=NEW.")
+    return pattern, replacement
