@@ -8,6 +8,7 @@ from paddle_portrait.models.humanseg_lite_2020 import HumanSegLite2020
 from paddle_portrait.models.likeunet import LikeUNet
 from paddle_portrait.models.mediapipe_selfie import MediaPipeSelfie
 from paddle_portrait.models.output import SegOutput, as_seg_output
+from paddle_portrait.models.portrait_net import PortraitNet
 from paddle_portrait.models.pp_humanseg_lite import PPHumanSegLite
 from paddle_portrait.models.prisma_net import PrismaNet
 from paddle_portrait.models.sinet import SINet
@@ -24,6 +25,7 @@ __all__ = [
     "LoadReport",
     "MediaPipeSelfie",
     "PPHumanSegLite",
+    "PortraitNet",
     "PrismaNet",
     "SINet",
     "SegOutput",

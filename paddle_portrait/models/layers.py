@@ -27,6 +27,12 @@ def spatial_size(x: paddle.Tensor) -> Size:
     return paddle.shape(x)[2:]
 
 
+def doubled_size(x: paddle.Tensor) -> Size:
+    """Return twice the (height, width) of N×C×H×W, known or not."""
+    size = spatial_size(x)
+    return (2 * size[0], 2 * size[1]) if isinstance(size, tuple) else size * 2
+
+
 def resize_bilinear(x: paddle.Tensor, size: Size, align_corners: bool = False, legacy: bool = False) -> paddle.Tensor:
     """Resize float N×C×h×w to ``size`` (height, width).
 

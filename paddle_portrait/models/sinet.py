@@ -13,7 +13,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from paddle_portrait.models.blocks import ConvNormAct, NormAct, NormOptions, activation, batch_norm, conv2d
-from paddle_portrait.models.layers import resize_bilinear, shuffle_two_groups, spatial_size
+from paddle_portrait.models.layers import Size, doubled_size, resize_bilinear, shuffle_two_groups, spatial_size
 from paddle_portrait.models.output import SegOutput
 from paddle_portrait.models.sizes import require_multiple
 from paddle_portrait.models.weights import load_weights
@@ -107,21 +107,15 @@ class SINetDecoder(nn.Layer):
         self.joint_norm = batch_norm(num_classes, NORM)
         self.classifier = conv2d(num_classes, num_classes, 3, bias=False)
 
-    def forward(self, coarse: paddle.Tensor, detail: paddle.Tensor, size: object) -> paddle.Tensor:
+    def forward(self, coarse: paddle.Tensor, detail: paddle.Tensor, size: Size) -> paddle.Tensor:
         """Map the encoder's outputs to N×classes×H×W."""
         coarse = self.coarse_norm(resize_bilinear(coarse, spatial_size(detail), align_corners=True))  # 1/4
-        joint = self.detail(detail) * _doubt(coarse) + coarse
-        half = _doubled(detail)
-        joint = self.joint_norm(resize_bilinear(joint, half, align_corners=True))  # 1/2
+        joint = self.detail(detail) * uncertainty(coarse) + coarse
+        joint = self.joint_norm(resize_bilinear(joint, doubled_size(detail), align_corners=True))  # 1/2
         return self.classifier(resize_bilinear(joint, size, align_corners=True))
 
 
-def _doubled(x: paddle.Tensor) -> object:
-    size = spatial_size(x)
-    return size * 2 if isinstance(size, paddle.Tensor) else (2 * size[0], 2 * size[1])
-
-
-def _doubt(logits: paddle.Tensor) -> paddle.Tensor:
+def uncertainty(logits: paddle.Tensor) -> paddle.Tensor:
     """One minus the probability of the likelier class: N×classes×H×W to N×1×H×W.
 
     With one class this is computed from the sigmoid. (The authors' softmax over one channel would be 1 everywhere and
