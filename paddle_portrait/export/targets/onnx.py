@@ -21,21 +21,25 @@ def write(job: ExportJob, folder: Path) -> TargetFiles:
     if importlib.util.find_spec("paddle2onnx") is None:
         raise ExportError(f"format onnx needs a package that is not installed: {_INSTALL}")
     source, files = job.build("paddle")
-    readable = folder / "readable"
-    readable.mkdir()
-    # Paddle ≥ 3.2 stores some floats (pad values, slopes, epsilons) as doubles, which paddle2onnx 2.1 reads as
-    # whatever lies in memory: no error, wrong answers. In the converter's copy they are floats.
-    graph = (source / files.model).read_text(encoding="utf-8").replace("0.a_f64", "0.a_f32")
-    (readable / "model.json").write_text(graph, encoding="utf-8")
-    shutil.copyfile(source / "model.pdiparams", readable / "model.pdiparams")
+    model, params = readable_copy(source, files, folder / "readable")
     result = folder / "model.onnx"
     run_converter(
-        "onnx",
-        "paddle_portrait.export.onnx_child",
-        [str(readable / "model.json"), str(readable / "model.pdiparams"), str(result), str(OPSET)],
-        result,
+        "onnx", "paddle_portrait.export.onnx_child", [str(OPSET), str(model), str(params), str(result)], result
     )
     return TargetFiles("model.onnx")
+
+
+def readable_copy(source: Path, files: TargetFiles, folder: Path) -> tuple[Path, Path]:
+    """Write a copy of an export in Paddle's present format that paddle2onnx reads rightly; return model and params.
+
+    Paddle ≥ 3.2 stores some floats (pad values, slopes, epsilons) as doubles, which paddle2onnx 2.1 reads as
+    whatever lies in memory: no error, wrong answers. In the copy they are floats.
+    """
+    folder.mkdir()
+    graph = (source / files.model).read_text(encoding="utf-8").replace("0.a_f64", "0.a_f32")
+    (folder / "model.json").write_text(graph, encoding="utf-8")
+    shutil.copyfile(source / "model.pdiparams", folder / "model.pdiparams")
+    return folder / "model.json", folder / "model.pdiparams"
 
 
 def count_operators(folder: Path, files: TargetFiles) -> dict[str, int]:
