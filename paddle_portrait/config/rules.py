@@ -28,7 +28,7 @@ def check_rules(root: Node, findings: Findings) -> None:
     for index in range(len(_items(root, ("objective",)))):
         _check_output_name(root, ("objective", index, "on"), findings)
     _check_second_view(root, findings)
-    _check_equal(root, "num_classes", [("model",), *((name,) for name in _DATASETS)], findings)
+    _check_num_classes(root, findings)
     for path, accepted, reason in _NOT_OFFERED:
         if (node := find(root, path)) is not None and node.value != accepted:
             findings.add(node.source, path, f"found {show(node.value)}, but {reason}; leave it out")
@@ -101,11 +101,13 @@ def _check_output_name(root: Node, path: Path, findings: Findings) -> None:
         findings.add(node.source, path, f"found {show(node.value)}; takes logits, boundary or aux[0], aux[1], …")
 
 
-def _check_equal(root: Node, key: str, owners: list[Path], findings: Findings) -> None:
-    given = [(path, node) for path in owners if (node := find(root, (*path, key))) is not None]
+def _check_num_classes(root: Node, findings: Findings) -> None:
+    """The network and all data sets have the same classes; one logit of the network stands for two classes."""
+    owners: list[Path] = [("model",), *((name,) for name in _DATASETS)]
+    given = [(path, node) for path in owners if (node := find(root, (*path, "num_classes"))) is not None]
     for path, node in given[1:]:
         first_path, first = given[0]
-        if node.value != first.value:
-            other = f"{format_path((*first_path, key))} is {show(first.value)} ({first.source})"
-            text = f"found {show(node.value)}, but {other}"
-            findings.add(node.source, (*path, key), text)
+        expected = 2 if (first_path, first.value) == (("model",), 1) else first.value
+        if node.value != expected:
+            other = f"{format_path((*first_path, 'num_classes'))} is {show(first.value)} ({first.source})"
+            findings.add(node.source, (*path, "num_classes"), f"found {show(node.value)}, but {other}")

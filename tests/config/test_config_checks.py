@@ -128,7 +128,10 @@ def problems_of(path: str) -> list[str]:
         ("objective: [{type: DiceLoss, on: edge}]", "objective[0].on: found 'edge'; takes logits, boundary or aux[0]"),
         ("objective: [{type: DiceLoss, weight: -1}]", "objective[0].weight: found -1; takes a number of at least 0"),
         ("objective: [{type: DiceLoss, wait: 1}]", "objective[0].wait: unknown key; did you mean 'weight'?"),
-        ("objective: [{type: BoundaryBandLoss, kernel_size: 4}]", "objective[0]: BoundaryBandLoss: kernel_size must be odd"),
+        (
+            "objective: [{type: BoundaryBandLoss, kernel_size: 4}]",
+            "objective[0]: BoundaryBandLoss: kernel_size must be odd",
+        ),
         # other sections
         ("export: {formats: [paddel]}", "export.formats[0]: found 'paddel'; takes 'paddle', 'paddle_legacy', 'onnx'"),
         (
@@ -184,6 +187,13 @@ def test_one_mistake_gives_one_line(write: Write, text: str, expected: str) -> N
     (problem,) = problems_of(write(text))
     assert expected in problem
     assert problem.startswith("config.yml:")
+
+
+def test_one_logit_stands_for_two_classes(write: Write) -> None:
+    text = "model: {{type: PPHumanSegLite, num_classes: 1}}\nval_dataset: {{type: Dataset, num_classes: {}}}"
+    assert problems_of(write(text.format(2))) == []
+    (problem,) = problems_of(write(text.format(3)))
+    assert "found 3, but model.num_classes is 1" in problem
 
 
 def test_all_mistakes_come_at_once_in_the_order_of_the_lines(write: Write) -> None:
