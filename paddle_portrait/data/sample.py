@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +21,9 @@ class Sample:
         path: file of the image, for messages.
         label_path: file of the label, or "".
         index: position in the data set.
+        prior: None, or uint8 H×W: where the person was in the frame before (255: surely there), for networks
+            that take it as one more channel.
+        another: draws another sample of the same data set, as it is on the disk; None outside a data set.
     """
 
     image: np.ndarray
@@ -27,6 +31,8 @@ class Sample:
     path: str = ""
     label_path: str = ""
     index: int = 0
+    prior: np.ndarray | None = None
+    another: Callable[[np.random.Generator], Sample] | None = field(default=None, compare=False, repr=False)
 
     @property
     def size_hw(self) -> tuple[int, int]:
@@ -34,5 +40,9 @@ class Sample:
         return self.image.shape[0], self.image.shape[1]
 
     def with_arrays(self, image: np.ndarray, label: np.ndarray | None) -> Sample:
-        """Return the same sample with other pixels."""
+        """Return the same sample with other pixels in the same places."""
         return replace(self, image=image, label=label)
+
+    def moved(self, image: np.ndarray, label: np.ndarray | None, prior: np.ndarray | None) -> Sample:
+        """Return the same sample in another frame."""
+        return replace(self, image=image, label=label, prior=prior)

@@ -21,18 +21,26 @@ from paddle_portrait.registry import TRANSFORMS
 
 # Arguments that make a transform always act, and strongly.
 ARGUMENTS: dict[str, dict[str, Any]] = {
+    "JpegArtefacts": {"prob": 1.0},
     "LimitLong": {"max_long": 40},
+    "LowLight": {"prob": 1.0},
+    "MotionBlur": {"prob": 1.0},
     "Padding": {"target_size": [200, 210]},
     "PaddingByAspectRatio": {"aspect_ratio": 1.7},
+    "PortraitDeformation": {"size": [90, 110], "scale": [0.8, 1.5], "im_padding_value": 0},
+    "PortraitTexture": {"prob": 1.0},
     "RandomAffine": {"size": [90, 70], "translation_offset": 5},
     "RandomBlur": {"prob": 1.0, "blur_type": "random"},
     "RandomCenterCrop": {},
+    "RandomCurve": {"prob": 1.0},
     "RandomDistort": {f"{name}_prob": 1.0 for name in ("brightness", "contrast", "saturation", "hue", "sharpness")},
     "RandomHorizontalFlip": {"prob": 1.0},
     "RandomNoise": {"prob": 1.0},
     "RandomPaddingCrop": {"crop_size": [90, 110]},
     "RandomRotation": {"max_rotation": 40},
     "RandomScaleAspect": {},
+    "RandomShade": {"prob": 1.0},
+    "RandomSharpness": {"prob": 1.0, "factor": [0.0, 0.5]},
     "RandomVerticalFlip": {"prob": 1.0},
     "Resize": {"target_size": [70, 90], "interp": "RANDOM"},
     "ResizeByLong": {"long_size": 77},
@@ -40,9 +48,35 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "ResizeRangeScaling": {"min_value": 50, "max_value": 150},
     "ResizeStepScaling": {"min_scale_factor": 0.5, "max_scale_factor": 1.5, "scale_step_size": 0},
     "ScalePadding": {"target_size": [64, 80]},
+    "SlimNetAugmentation": {"prob": 1.0, "contrast": [0.5, 0.8]},
+    "WarmCoolFilter": {"prob": 1.0},
 }
 NAMES = sorted(name for name in TRANSFORMS.own_names() if name != "Normalize")
-COLOUR_ONLY = {"RandomBlur", "RandomDistort", "RandomNoise"}
+OURS = {  # PaddleSeg has none of these names
+    "JpegArtefacts",
+    "LowLight",
+    "MotionBlur",
+    "PortraitDeformation",
+    "PortraitTexture",
+    "RandomCurve",
+    "RandomShade",
+    "RandomSharpness",
+    "SlimNetAugmentation",
+    "WarmCoolFilter",
+}
+COLOUR_ONLY = {
+    "JpegArtefacts",
+    "LowLight",
+    "MotionBlur",
+    "PortraitTexture",
+    "RandomBlur",
+    "RandomCurve",
+    "RandomDistort",
+    "RandomNoise",
+    "RandomShade",
+    "RandomSharpness",
+    "WarmCoolFilter",
+}
 
 
 def build(name: str, **changes: Any) -> Transform:
@@ -67,7 +101,7 @@ def test_every_own_transform_is_tried_here() -> None:
     assert set(ARGUMENTS) == set(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(set(NAMES) - OURS))
 def test_names_arguments_and_defaults_are_paddlesegs(name: str) -> None:
     manager = pytest.importorskip("paddleseg.cvlibs.manager")
     pytest.importorskip("paddleseg.transforms")
@@ -87,9 +121,9 @@ def test_label_moves_with_the_image(name: str, seed: int, soft: bool) -> None:
     sample = build(name)(disc(soft=soft), np.random.default_rng(seed))
     assert sample.label is not None and sample.label.shape == sample.size_hw
     known = sample.label <= 1
-    person_seen, person_said = sample.image.mean(axis=2) > 127, (sample.label > 0.5) & known
-    if name == "RandomDistort":  # its brightness may carry the disc over the half
-        person_seen = sample.image.mean(axis=2) > sample.image.mean()
+    grey = cv2.cvtColor(sample.image, cv2.COLOR_RGB2GRAY)
+    threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)  # colours may carry disc and ground over the half
+    person_seen, person_said = grey > threshold, (sample.label > 0.5) & known
     assert person_said.any()
     assert iou(person_seen, person_said, known) > 0.93
 

@@ -1,10 +1,14 @@
-"""Transforms of samples, under PaddleSeg's names; importing this module registers them."""
+"""Transforms of samples, those of PaddleSeg under its names; importing this module registers them."""
 
 from __future__ import annotations
 
 from paddle_portrait.data.transforms.base import Transform
+from paddle_portrait.data.transforms.camera import JpegArtefacts, MotionBlur, RandomSharpness
+from paddle_portrait.data.transforms.curves import RandomCurve, WarmCoolFilter
+from paddle_portrait.data.transforms.lighting import LowLight, RandomShade
 from paddle_portrait.data.transforms.photometric import RandomBlur, RandomDistort, RandomNoise
 from paddle_portrait.data.transforms.pipeline import Pipeline
+from paddle_portrait.data.transforms.portraitnet import PortraitDeformation, PortraitTexture
 from paddle_portrait.data.transforms.shared import (
     LimitLong,
     Normalize,
@@ -14,6 +18,7 @@ from paddle_portrait.data.transforms.shared import (
     ResizeByLong,
     ResizeByShort,
 )
+from paddle_portrait.data.transforms.slim_net import SlimNetAugmentation
 from paddle_portrait.data.transforms.spatial import (
     RandomAffine,
     RandomCenterCrop,
@@ -28,20 +33,28 @@ from paddle_portrait.data.transforms.spatial import (
 )
 
 __all__ = [
+    "JpegArtefacts",
     "LimitLong",
+    "LowLight",
+    "MotionBlur",
     "Normalize",
     "Padding",
     "PaddingByAspectRatio",
     "Pipeline",
+    "PortraitDeformation",
+    "PortraitTexture",
     "RandomAffine",
     "RandomBlur",
     "RandomCenterCrop",
+    "RandomCurve",
     "RandomDistort",
     "RandomHorizontalFlip",
     "RandomNoise",
     "RandomPaddingCrop",
     "RandomRotation",
     "RandomScaleAspect",
+    "RandomShade",
+    "RandomSharpness",
     "RandomVerticalFlip",
     "Resize",
     "ResizeByLong",
@@ -49,5 +62,7 @@ __all__ = [
     "ResizeRangeScaling",
     "ResizeStepScaling",
     "ScalePadding",
+    "SlimNetAugmentation",
     "Transform",
+    "WarmCoolFilter",
 ]

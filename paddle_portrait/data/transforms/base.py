@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from paddle_portrait.data.sample import IGNORE, Sample
-from paddle_portrait.data.transforms.labels import pad_label, resize_label
-from paddle_portrait.preprocess.geometry import Operation, Padded, Resized
+from paddle_portrait.data.transforms.moving import pad_sample, resize_sample
+from paddle_portrait.preprocess.geometry import Operation, Resized
 
 
 class Transform(ABC):
@@ -32,11 +32,8 @@ class StepTransform(Transform):
     label_padding_value: int = IGNORE
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Apply the step's operation to image and label."""
+        """Apply the step's operation to image, label and prior."""
         operation = self.plan(sample.size_hw, rng)
-        label = sample.label
-        if label is not None and isinstance(operation, Resized):
-            label = resize_label(label, operation.after)
-        elif label is not None and isinstance(operation, Padded):
-            label = pad_label(label, operation, self.label_padding_value)
-        return sample.with_arrays(operation.apply(sample.image), label)
+        if isinstance(operation, Resized):
+            return resize_sample(sample, operation.after, operation.interp)
+        return pad_sample(sample, operation, self.label_padding_value)

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 
 from paddle_portrait.data.sample import IGNORE, Sample
+from paddle_portrait.data.transforms.arguments import check_range, probability
 from paddle_portrait.data.transforms.base import Transform
-from paddle_portrait.data.transforms.labels import pad_label, resize_label, warp_label
+from paddle_portrait.data.transforms.moving import crop_sample, flip_sample, pad_sample, resize_sample, warp_sample
 from paddle_portrait.errors import UserError
-from paddle_portrait.preprocess.geometry import Padded, Size, resize
+from paddle_portrait.preprocess.geometry import Padded, Size
 from paddle_portrait.preprocess.steps import size_pair
 from paddle_portrait.registry import TRANSFORMS
 
@@ -27,10 +28,7 @@ class _Flip(Transform):
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Mirror image and label, or return the sample as it is."""
-        if rng.random() >= self.prob:
-            return sample
-        label = None if sample.label is None else cv2.flip(sample.label, self._code)
-        return sample.with_arrays(cv2.flip(sample.image, self._code), label)
+        return flip_sample(sample, self._code) if rng.random() < self.prob else sample
 
 
 @TRANSFORMS.register()
@@ -134,13 +132,9 @@ class RandomPaddingCrop(Transform):
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the window of image and label."""
         width, height = self.crop_size
-        window = self._choose(sample, rng)
-        image = sample.image[window]
-        label = None if sample.label is None else sample.label[window]
-        padded = Padded((image.shape[0], image.shape[1]), (height, width), (0, 0), self.im_padding_value)
-        if label is not None:
-            label = np.ascontiguousarray(pad_label(label, padded, self.label_padding_value))
-        return sample.with_arrays(np.ascontiguousarray(padded.apply(image)), label)
+        window = crop_sample(sample, *self._choose(sample, rng))
+        padded = Padded(window.size_hw, (height, width), (0, 0), self.im_padding_value)
+        return pad_sample(window, padded, self.label_padding_value)
 
     def _choose(self, sample: Sample, rng: np.random.Generator) -> tuple[slice, slice]:
         window = self._draw(sample.size_hw, rng)
@@ -183,8 +177,7 @@ class RandomCenterCrop(Transform):
         (height, width), (keep_width, keep_height) = sample.size_hw, self.retain_ratio
         rows = _inner(height, keep_height, rng)
         columns = _inner(width, keep_width, rng)
-        label = None if sample.label is None else np.ascontiguousarray(sample.label[rows, columns])
-        return sample.with_arrays(np.ascontiguousarray(sample.image[rows, columns]), label)
+        return crop_sample(sample, rows, columns)
 
 
 @TRANSFORMS.register()
@@ -215,9 +208,8 @@ class RandomScaleAspect(Transform):
             if 0 < crop_height < height and 0 < crop_width < width:
                 top = int(rng.integers(0, height - crop_height + 1))
                 left = int(rng.integers(0, width - crop_width + 1))
-                window = slice(top, top + crop_height), slice(left, left + crop_width)
-                label = None if sample.label is None else sample.label[window]
-                return resize_sample(sample.with_arrays(sample.image[window], label), (height, width))
+                window = crop_sample(sample, slice(top, top + crop_height), slice(left, left + crop_width))
+                return resize_sample(window, (height, width))
         return sample
 
 
@@ -334,44 +326,8 @@ class ScalePadding(Transform):
         long_side = max(height, width)
         offset = (long_side - height) // 2, (long_side - width) // 2
         padded = Padded((height, width), (long_side, long_side), offset, self.im_padding_value)
-        label = None if sample.label is None else pad_label(sample.label, padded, self.label_padding_value)
-        squared = sample.with_arrays(padded.apply(sample.image), label)
+        squared = pad_sample(sample, padded, self.label_padding_value)
         return resize_sample(squared, self.target_size[::-1], cv2.INTER_CUBIC)
-
-
-def resize_sample(sample: Sample, size_hw: Size, interp: int = cv2.INTER_LINEAR) -> Sample:
-    """Scale image and label to one size."""
-    label = None if sample.label is None else resize_label(sample.label, size_hw)
-    return sample.with_arrays(resize(sample.image, size_hw, interp), label)
-
-
-def warp_sample(
-    sample: Sample, matrix: np.ndarray, size_wh: tuple[int, int], image_value: float, label_value: float
-) -> Sample:
-    """Move image and label by one affine matrix into a frame of ``size_wh``; uncovered pixels get the values."""
-    image = cv2.warpAffine(
-        sample.image,
-        matrix,
-        size_wh,
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(image_value,) * 4,
-    )
-    label = None if sample.label is None else warp_label(sample.label, matrix, size_wh, label_value)
-    return sample.with_arrays(image, label)
-
-
-def probability(owner: str, argument: str, value: float) -> float:
-    """Check that ``value`` lies in 0..1."""
-    if not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise UserError(f"{owner}: {argument} must be a number from 0 to 1, got {value!r}.")
-    return value
-
-
-def check_range(owner: str, low_name: str, low: float, high_name: str, high: float) -> None:
-    """Check that ``0 < low <= high``."""
-    if not 0 < low <= high:
-        raise UserError(f"{owner}: needs 0 < {low_name} <= {high_name}, got {low} and {high}.")
 
 
 def _inner(length: int, keep: float, rng: np.random.Generator) -> slice:
