@@ -120,6 +120,18 @@ def deconv2d(
     )
 
 
+def start_like_keras(network: nn.Layer) -> None:
+    """Draw the weights of all convolutions anew, in place, Glorot-uniformly as Keras does by default.
+
+    Residual networks without norms need these smaller values: Kaiming's let their activations grow block by block.
+    """
+    for layer in network.sublayers():
+        if isinstance(layer, (nn.Conv2D, nn.Conv2DTranspose)):
+            outer, inner, height, width = layer.weight.shape
+            limit = (6 / ((outer + inner) * height * width)) ** 0.5
+            nn.initializer.Uniform(-limit, limit)(layer.weight)
+
+
 class ConvNormAct(nn.Layer):
     """Convolution, batch norm (unless ``norm`` is None), activation.
 

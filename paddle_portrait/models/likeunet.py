@@ -16,7 +16,7 @@ from paddle import nn
 
 from paddle_portrait import kernels
 from paddle_portrait.errors import UserError, describe_unknown
-from paddle_portrait.models.blocks import KERAS_BATCH_NORM, NormOptions, batch_norm, conv2d, deconv2d
+from paddle_portrait.models.blocks import KERAS_BATCH_NORM, NormOptions, batch_norm, conv2d, deconv2d, start_like_keras
 from paddle_portrait.models.layers import resize_bilinear, spatial_size
 from paddle_portrait.models.output import SegOutput
 from paddle_portrait.models.sizes import require_multiple
@@ -99,6 +99,7 @@ class LikeUNet(nn.Layer):
             channels = out + skip
         head = round(_HEAD_WIDTH * width)
         self.head = nn.Sequential(Unit(conv2d(channels, head, 3), head, None), conv2d(head, num_classes))
+        start_like_keras(self)
         if pretrained is not None:
             load_weights(self, pretrained)
 

@@ -10,7 +10,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from paddle_portrait.models.blocks import SeparableConv, conv2d, deconv2d
+from paddle_portrait.models.blocks import SeparableConv, conv2d, deconv2d, start_like_keras
 from paddle_portrait.models.output import SegOutput
 from paddle_portrait.models.sizes import require_multiple
 from paddle_portrait.models.weights import load_weights
@@ -51,6 +51,7 @@ class PrismaNet(nn.Layer):
             self.refine.append(nn.Sequential(*residual_blocks(width, blocks)))
             channels = width
         self.head = deconv2d(channels, num_classes, 1)
+        start_like_keras(self)
         if pretrained is not None:
             load_weights(self, pretrained)
 

@@ -13,7 +13,7 @@ import paddle
 from paddle import nn
 
 from paddle_portrait import kernels
-from paddle_portrait.models.blocks import SeparableConv, conv2d, deconv2d
+from paddle_portrait.models.blocks import SeparableConv, conv2d, deconv2d, start_like_keras
 from paddle_portrait.models.layers import resize_bilinear, spatial_size
 from paddle_portrait.models.output import SegOutput
 from paddle_portrait.models.sizes import require_multiple
@@ -55,6 +55,7 @@ class SlimNet(nn.Layer):
         self.up4 = UpBlock(64, 4, 32)
         self.refine4 = Bottleneck(32, 4, 32, "dense")
         self.head = nn.Sequential(deconv2d(32, 8, 2, 2), prelu(8), deconv2d(8, num_classes, 2, 2))
+        start_like_keras(self)
         if pretrained is not None:
             load_weights(self, pretrained)
 
