@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import paddle
 import paddle.nn.functional as F
 from paddle import nn
@@ -23,12 +25,21 @@ class InferenceGraph(nn.Layer):
 
     def __init__(self, network: nn.Layer, output_op: str) -> None:
         super().__init__()
-        self.network = network
+        self.network = as_deployed(network)
         self._finish = {"argmax": _argmax, "softmax": _softmax, "sigmoid": _person, "none": _logits}[output_op]
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
         """Map float N×C×H×W to the output."""
         return self._finish(as_seg_output(self.network(x)).logits)
+
+
+def as_deployed(network: nn.Layer) -> nn.Layer:
+    """Return what is traced of a network: itself, or a copy that its own ``deploy()`` has turned into fewer layers."""
+    if not hasattr(network, "deploy"):
+        return network
+    network = copy.deepcopy(network)
+    network.deploy()
+    return network
 
 
 def check_output_op(output_op: str, classes: int) -> None:
