@@ -36,7 +36,7 @@ def test_shipped_headers(name: str) -> None:
     """Each says what it is, the command that runs it, and the figure that it reached."""
     head = (ROOT / name).read_text(encoding="utf-8").split("\n_base_:")[0]
     assert head.startswith("# ") and f"--config {name}" in head
-    assert "mIoU" in head or "no figure" in head
+    assert any(words in head for words in ("mIoU", "no figure", "ot trained yet"))
 
 
 def test_the_names_of_paddlesegs_readme_are_there() -> None:
