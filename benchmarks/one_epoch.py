@@ -38,12 +38,14 @@ def run(tool: str, *arguments: str) -> None:
 
 
 def train_and_judge(path: str, batch_size: int, nproc: int, opts: list[str]) -> dict[str, Any]:
-    """Train one config for an epoch and return what it reached."""
+    """Train one config for an epoch and return what it reached; a warm-up takes a tenth of it at most."""
     from paddle_portrait.config import load_config
 
     config = load_config(path, opts)
     photos = photos_of(config)
     iterations = photos // batch_size
+    if (config.get("lr_scheduler.warmup_iters") or 0) > iterations // 10:
+        opts = [*opts, f"lr_scheduler.warmup_iters={iterations // 10}"]  # made for a longer training
     changes = ["--opts", *opts] if opts else []
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
