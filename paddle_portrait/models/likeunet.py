@@ -46,7 +46,7 @@ class LikeUNet(nn.Layer):
     """LikeUNet.
 
     Its authors' networks: *night* is ``full`` with 3 channels (BGR, whatever their text says), *dark* ``full`` with
-    1, *dark-light* ``light`` with 1. Their *night-light* exists as a heading only; here it is ``light`` with 3
+    1, *dark-light* ``light`` with 1. Their *night-lite* exists as a heading only; here it is ``light`` with 3
     channels, which is our reading of the name. Their slim U-Net baseline is ``full`` of twice the width.
 
     Args:
