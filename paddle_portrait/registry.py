@@ -121,6 +121,7 @@ HEADS = Registry("head", ("paddle_portrait.models",))
 DATASETS = Registry("data set", ("paddle_portrait.data.datasets",), "DATASETS")
 TRANSFORMS = Registry("transform", ("paddle_portrait.data.transforms",), "TRANSFORMS")
 LOSSES = Registry("loss", ("paddle_portrait.losses",), "LOSSES")
+TEACHERS = Registry("teacher", ("paddle_portrait.losses",))
 METRICS = Registry("metric", ("paddle_portrait.metrics",))
 OPTIMIZERS = Registry("optimizer", ("paddle_portrait.engine.optimizers",))
 SCHEDULES = Registry("schedule", ("paddle_portrait.engine.schedules",))
@@ -136,7 +137,7 @@ CHILD_REGISTRIES: Mapping[str, Registry] = {
     "losses": LOSSES,
     "loss": LOSSES,
     "model": MODELS,
-    "teachers": MODELS,
+    "teachers": TEACHERS,
 }
 
 

@@ -106,6 +106,8 @@ def _try_to_build(node: Node, path: Path, registry: Registry, reserved: Mapping[
     arguments = {key: value for key, value in node.plain().items() if key not in reserved}
     if registry not in _LIGHT or arguments["type"] not in registry.own_names():
         return
+    if any(CHILD_REGISTRIES.get(key, TRANSFORMS) not in _LIGHT for key in arguments):
+        return  # it is light, but has a network within
     try:
         registry.build_node(arguments)
     except (UserError, ValueError) as error:

@@ -4,11 +4,14 @@
 """
 
 from paddle_portrait.losses.boundary_band import BoundaryBandLoss
+from paddle_portrait.losses.connectivity import SemanticConnectivityLoss
 from paddle_portrait.losses.consistency import ConsistencyKLLoss
 from paddle_portrait.losses.cross_entropy import BCELoss, CrossEntropyLoss, OhemCrossEntropyLoss
 from paddle_portrait.losses.dice import DiceLoss
+from paddle_portrait.losses.distillation import DistillationLoss, Teacher
 from paddle_portrait.losses.focal import BoundaryFocalLoss, FocalLoss
 from paddle_portrait.losses.lovasz import LovaszHingeLoss, LovaszSoftmaxLoss
+from paddle_portrait.losses.matte import L1Loss, LaplacianPyramidLoss, MSELoss
 from paddle_portrait.losses.mixed import MixedLoss
 from paddle_portrait.losses.objective import Objective, Term
 
@@ -19,11 +22,17 @@ __all__ = [
     "ConsistencyKLLoss",
     "CrossEntropyLoss",
     "DiceLoss",
+    "DistillationLoss",
     "FocalLoss",
+    "L1Loss",
+    "LaplacianPyramidLoss",
     "LovaszHingeLoss",
     "LovaszSoftmaxLoss",
+    "MSELoss",
     "MixedLoss",
     "Objective",
     "OhemCrossEntropyLoss",
+    "SemanticConnectivityLoss",
+    "Teacher",
     "Term",
 ]

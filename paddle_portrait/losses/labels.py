@@ -107,6 +107,14 @@ def person_margin(logits: paddle.Tensor) -> paddle.Tensor:
     return logits[:, 0] if logits.shape[1] == 1 else kernels.class_margin(logits)
 
 
+def hard_labels(labels: paddle.Tensor, ignore_index: int) -> paddle.Tensor:
+    """Return soft labels cut at 0.5, as class numbers; ignored ones stay so, and hard labels as they are."""
+    if not is_soft(labels):
+        return labels
+    ignored = paddle.full_like(labels, ignore_index, dtype="int64")
+    return paddle.where(labels <= 1.0, (labels > 0.5).astype("int64"), ignored)
+
+
 def masked_mean(values: paddle.Tensor, mask: paddle.Tensor) -> paddle.Tensor:
     """Return the mean of ``values`` over pixels where ``mask`` is 1; 0 where there is none."""
     return (values * mask).sum() / paddle.clip(mask.sum(), min=1.0)

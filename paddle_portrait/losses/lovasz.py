@@ -14,8 +14,8 @@ from paddle_portrait.losses.labels import (
     binary_view,
     check_sizes,
     class_targets,
+    hard_labels,
     is_binary,
-    is_soft,
     valid_pixels,
 )
 from paddle_portrait.registry import LOSSES
@@ -56,7 +56,7 @@ class LovaszSoftmaxLoss(nn.Layer):
     def forward(self, logits: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
         """Return the scalar loss for float N×classes×H×W logits and N×H×W labels."""
         if is_binary(logits):
-            labels = _hard(labels, self.ignore_index)
+            labels = hard_labels(labels, self.ignore_index)
             margin, person, valid = binary_view(logits, labels, "LovaszSoftmaxLoss", self.ignore_index)
             errors = paddle.abs(person - F.sigmoid(margin)) * valid
             losses = self._two_class_losses(errors.flatten(), paddle.stack([1.0 - person, person], axis=1), valid)
@@ -105,7 +105,7 @@ class LovaszHingeLoss(nn.Layer):
     def forward(self, logits: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
         """Return the scalar loss for float N×1×H×W or N×2×H×W logits and N×H×W labels."""
         margin, person, valid = binary_view(
-            logits, _hard(labels, self.ignore_index), "LovaszHingeLoss", self.ignore_index
+            logits, hard_labels(labels, self.ignore_index), "LovaszHingeLoss", self.ignore_index
         )
         # Ignored pixels have error 0, and after the ReLU all errors of 0 stand at the end, where they add nothing.
         errors = F.relu(1.0 - margin * (2.0 * person - 1.0)) * valid
@@ -115,11 +115,3 @@ class LovaszHingeLoss(nn.Layer):
 def _sorted_loss(errors: paddle.Tensor, truth: paddle.Tensor) -> paddle.Tensor:
     order = paddle.argsort(errors.detach(), descending=True, stable=True)
     return (paddle.gather(errors, order) * lovasz_gradient(paddle.gather(truth, order))).sum()
-
-
-def _hard(labels: paddle.Tensor, ignore_index: int) -> paddle.Tensor:
-    """Return soft labels cut at 0.5, as class numbers; ignored ones stay so, and hard labels as they are."""
-    if not is_soft(labels):
-        return labels
-    ignored = paddle.full_like(labels, ignore_index, dtype="int64")
-    return paddle.where(labels <= 1.0, (labels > 0.5).astype("int64"), ignored)

@@ -5,9 +5,24 @@ import paddle
 import pytest
 
 from paddle_portrait.errors import UserError
+from paddle_portrait.losses import Teacher
 from paddle_portrait.losses.kinds import PictureLoss, ViewsLoss
+from paddle_portrait.preprocess.steps import Normalize
 from paddle_portrait.registry import LOSSES
 
+
+class Brightness(paddle.nn.Layer):
+    """A network that takes bright pixels for the person."""
+
+    def __init__(self, slope):
+        super().__init__()
+        self.slope = self.create_parameter([1], default_initializer=paddle.nn.initializer.Constant(slope))
+
+    def forward(self, x):
+        return self.slope * x.mean(axis=1, keepdim=True)
+
+
+TEACHERS = [Teacher(Brightness(60.0), [Normalize()]), Teacher(Brightness(60.0), [Normalize(std=[0.8])])]
 TWO = [{"type": "CrossEntropyLoss"}, {"type": "DiceLoss"}]
 # Each registered loss with arguments; several where they take other roads.
 CASES = {
@@ -20,10 +35,19 @@ CASES = {
     "ConsistencyKLLoss": [{}, {"temperature": 2.5, "reduction": "pixels"}, {"reduction": "batchmean"}],
     "CrossEntropyLoss": [{}, {"weight": [0.3, 1.7]}, {"top_k_percent_pixels": 0.3}],
     "DiceLoss": [{}, {"weight": [0.5, 2.0]}],
+    "DistillationLoss": [
+        {"teachers": [Teacher(Brightness(60.0), [Normalize()])]},
+        {"teachers": TEACHERS, "temperature": 2.0},
+        {"teachers": TEACHERS, "temperature": 0.3, "agreement": False},
+    ],
     "FocalLoss": [{}, {"alpha": 0.6, "gamma": 1.0}],
+    "L1Loss": [{}, {"reduction": "sum"}],
+    "LaplacianPyramidLoss": [{"levels": 2}, {"levels": 1}],
     "LovaszHingeLoss": [{}],
     "LovaszSoftmaxLoss": [{}, {"classes": "all"}],
+    "MSELoss": [{}],
     "MixedLoss": [{"losses": TWO, "coef": [0.7, 0.3]}],
+    "SemanticConnectivityLoss": [{}],
     "OhemCrossEntropyLoss": [{"min_kept": 20}, {"min_kept": 0, "thresh": 0.5}],
 }
 EVERY = [pytest.param(name, kwargs, id=f"{name}-{i}") for name, all_ in CASES.items() for i, kwargs in enumerate(all_)]
@@ -34,14 +58,14 @@ BLOB[0, 1:6, 1:6] = 1
 BLOB[1, 2:5, 2:] = 1
 
 
-def call(loss, logits, labels):
-    """Call a loss of whichever kind; the other view and the pictures are fixed."""
+def call(loss, logits, labels, pixels=None):
+    """Call a loss of whichever kind; the other view is fixed, and so are the pictures unless they are given."""
     rng = np.random.default_rng(7)
     if isinstance(loss, ViewsLoss):
         return loss(paddle.to_tensor(rng.normal(0, 1.5, logits.shape).astype(logits.numpy().dtype)), logits)
     if isinstance(loss, PictureLoss):
-        pixels = rng.integers(0, 256, (logits.shape[0], *logits.shape[2:], 3), dtype=np.uint8)
-        return loss(logits, labels, pixels)
+        noise = rng.integers(0, 256, (logits.shape[0], *logits.shape[2:], 3), dtype=np.uint8)
+        return loss(logits, labels, noise if pixels is None else pixels)
     return loss(logits, labels)
 
 
@@ -101,8 +125,9 @@ def test_a_certain_and_right_prediction_costs_nearly_nothing(name, arguments):
     if name == "BoundaryFocalLoss":
         right = paddle.to_tensor(loss._outlines(labels).astype(np.int64))
     logits = paddle.nn.functional.one_hot(right, 2).transpose([0, 3, 1, 2]) * 40.0 - 20.0
-    value = loss(logits, logits) if isinstance(loss, ViewsLoss) else call(loss, logits, labels)
-    assert value.item() == pytest.approx(0.0, abs=1e-5)
+    pixels = np.repeat(BLOB[..., None] * 255, 3, axis=-1).astype(np.uint8)
+    value = loss(logits, logits) if isinstance(loss, ViewsLoss) else call(loss, logits, labels, pixels)
+    assert value.item() == pytest.approx(0.0, abs=5e-5)
 
 
 @pytest.mark.parametrize("classes", [1, 2])
