@@ -152,7 +152,8 @@ class _Remaining:
         theirs = self.source.layers[self._next]
         self._next, self._own = self._next + 1, own
         self._pair = f"layer {self._next}: {own} of the network, {theirs} of '{self.source.path}'"
-        values = {key: _fit(key, array, own, self._pair) for key, array in self._with_bias_of(own, theirs).items()}
+        arrays = {_own_key(own, key): array for key, array in self._with_bias_of(own, theirs).items()}
+        values = {key: _fit(key, array, own, self._pair) for key, array in arrays.items()}
         missing = own.shapes().keys() - values.keys()
         if missing:
             raise MatchError(f"the file's layer lacks {', '.join(sorted(missing))} at {self._pair}.")
@@ -184,6 +185,11 @@ class _Remaining:
                 f"the network has run all of its layers, and '{self.source.path}' goes on with {count} more, the "
                 f"first: {self.source.layers[self._next]}. Is the network's variant the right one?"
             )
+
+
+def _own_key(own: NetworkLayer, key: str) -> str:
+    """Return what Paddle calls a value: the slopes of a PReLU have a name of their own."""
+    return "_weight" if own.kind == "prelu" and key == "weight" else key
 
 
 def _same_kind(own: NetworkLayer, theirs: SourceLayer) -> bool:
@@ -279,12 +285,14 @@ def pair_names(network: nn.Layer, source: SourceModel, renames: Sequence[tuple[s
         renamed[new] = name
     arrays = source.named_arrays()
     state = {}
+    found = set()
     for key, own in _parameters(network):
-        name = f"{own.name}.{key}" if own.name else key
-        if name in renamed:
+        names = [f"{own.name}.{alias}".removeprefix(".") for alias in _aliases(own, key)]
+        for name in (name for name in names if name in renamed):
             array = arrays[renamed[name]]
             pair = f"{own} of the network, '{renamed[name]}' {list(array.shape)} of '{source.path}'"
-            state[name] = _fit(key, array, own, pair)
+            state[names[0]] = _fit(key, array, own, pair)
+            found.add(name)
     own_names = list(network.state_dict())
     if not state:
         raise MatchError(
@@ -292,8 +300,12 @@ def pair_names(network: nn.Layer, source: SourceModel, renames: Sequence[tuple[s
             f"{', '.join(own_names[:3])})."
         )
     return NameMatch(
-        state, [name for name in renamed if name not in state], [name for name in own_names if name not in state]
+        state, [name for name in renamed if name not in found], [name for name in own_names if name not in state]
     )
+
+
+def _aliases(own: NetworkLayer, key: str) -> list[str]:
+    return [key, "weight"] if own.kind == "prelu" and key == "_weight" else [key]
 
 
 def _parameters(network: nn.Layer) -> Iterator[tuple[str, NetworkLayer]]:
