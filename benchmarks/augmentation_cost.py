@@ -80,7 +80,7 @@ def our_chain(nodes: list[dict[str, Any]], photo: Sample, repeats: int) -> dict[
 
         costs[type(step).__name__] = cost_ms(work, repeats)
         inputs = [outputs[k] for k in range(repeats)]
-    batch = [sample.image for sample in inputs[:32]]
+    batch = inputs[:32]
     costs["Normalize"] = cost_ms(lambda k: pipeline.to_tensor(batch), max(1, repeats // 32)) / len(batch)
     costs["all"] = sum(costs.values())
     return costs

@@ -10,6 +10,7 @@ from paddle_portrait.registry import LOSSES
 
 _OUTPUTS = re.compile(r"logits|boundary|aux\[\d+\]")
 _DATASETS = ("train_dataset", "val_dataset", "test_dataset")
+_NETWORK_CHANNELS: tuple[Path, ...] = (("model", "in_channels"), ("model", "backbone", "in_channels"))
 # Settings of PaddleSeg that change nothing here: path, the value that may stand, why another one may not.
 _NOT_OFFERED: tuple[tuple[Path, Any, str], ...] = (
     (("to_static_training",), False, "training runs eagerly here"),
@@ -28,6 +29,7 @@ def check_rules(root: Node, findings: Findings) -> None:
     for index in range(len(_items(root, ("objective",)))):
         _check_output_name(root, ("objective", index, "on"), findings)
     _check_second_view(root, findings)
+    _check_prior(root, findings)
     _check_num_classes(root, findings)
     for path, accepted, reason in _NOT_OFFERED:
         if (node := find(root, path)) is not None and node.value != accepted:
@@ -87,6 +89,23 @@ def _check_second_view(root: Node, findings: Findings) -> None:
         if compares or _plain(term, ("view",)) in ("textured", "both"):
             text = f"looks at a second view of each crop: name the transforms that make it in {format_path(path)}"
             findings.add(term.source, ("objective", index), text)
+
+
+def _check_prior(root: Node, findings: Findings) -> None:
+    """A network with one channel more than the colours is judged with an empty prior; the data set must say so."""
+    network = next((node for path in _NETWORK_CHANNELS if (node := find(root, path)) is not None), None)
+    if network is None or network.value not in (2, 4):
+        return
+    for owner in ("val_dataset", "test_dataset"):
+        data = find(root, (owner,))
+        if data is None or _plain(data, ("type",)) != "Dataset":
+            continue
+        if _plain(data, ("img_channels",)) != network.value:
+            text = (
+                f"the network takes {network.value} channels ({network.source}), the last of them the mask of the "
+                f"frame before: write img_channels: {network.value}"
+            )
+            findings.add(data.source, (owner,), text)
 
 
 def _check_normalize(root: Node, path: Path, findings: Findings) -> None:

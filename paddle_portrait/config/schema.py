@@ -187,7 +187,7 @@ LISTS: dict[str, Any] = {"objective": ObjectiveTerm, "stages": StageSection}
 
 # Keys of a component's mapping that are not for its constructor.
 RESERVED: dict[str, dict[str, Any]] = {
-    "train_dataset": {"final": bool, "consistency_transforms": list},
+    "train_dataset": {"final": bool, "consistency_transforms": list, "batch_sizes_wh": list[SizeWH]},
     "val_dataset": {"final": bool},
     "test_dataset": {"final": bool},
     "lr_scheduler": {"warmup_iters": CountOrZero, "warmup_start_lr": NonNegative},

@@ -16,9 +16,11 @@ from paddle_portrait.data.batch import Batch
 from paddle_portrait.data.datasets.base import EvalItem, PortraitDataset
 from paddle_portrait.data.datasets.foreign import as_dataset
 from paddle_portrait.data.sample import Sample
-from paddle_portrait.data.sampling import epoch_order
+from paddle_portrait.data.sampling import batch_size_wh, epoch_order
 from paddle_portrait.data.transforms.foreign import as_transform, name_of
+from paddle_portrait.data.transforms.moving import resize_sample
 from paddle_portrait.errors import UserError
+from paddle_portrait.preprocess.steps import size_pair
 
 _BATCHES_AHEAD_PER_WORKER = 2
 
@@ -108,6 +110,9 @@ class BatchLoader(_Loader):
         drop_last: leave out the samples at an epoch's end that fill no batch; else the last batch is smaller.
         texture: photometric transforms that make a second view of each crop (``Batch.textured``); ours, or the
             installed paddleseg's.
+        batch_sizes_wh: [width, height] pairs; each batch is stretched to one of them, drawn from (seed, iteration).
+            LikeUnet (github.com/toytag/humanMatting) was trained so, for frames of any aspect. A pair may be listed
+            twice to be drawn more often. Empty: the transforms decide the size.
 
     Raises:
         UserError: fewer samples than a batch needs, or a batch that cannot be split evenly over the processes.
@@ -124,11 +129,13 @@ class BatchLoader(_Loader):
         start_iteration: int = 0,
         drop_last: bool = True,
         texture: Sequence[Any] = (),
+        batch_sizes_wh: Sequence[Sequence[int]] = (),
     ) -> None:
         super().__init__(num_workers)
         self.dataset, self.batch_size, self.seed = as_dataset(dataset), batch_size, seed
         self.rank, self.world_size, self.start_iteration = rank, world_size, start_iteration
         self._texture = tuple(as_transform(item) for item in texture)
+        self._sizes_wh = [size_pair("batch_sizes_wh", "each size", size) for size in batch_sizes_wh]
         self._parts = self.dataset.parts()
         length = sum(part.length for part in self._parts)
         _check_batch(length, batch_size, rank, world_size)
@@ -150,16 +157,24 @@ class BatchLoader(_Loader):
         samples, views = [], []
         for place in mine:
             rng = np.random.default_rng([self.seed, epoch, int(order[place]), int(repeats[place])])
-            samples.append(self.dataset.sample(int(order[place]), rng))
+            samples.append(self._fit(self.dataset.sample(int(order[place]), rng), iteration))
             if self._texture:
                 views.append(self._second_view(samples[-1], rng))
         return self.dataset.collate(samples, views)
+
+    def _fit(self, sample: Sample, iteration: int) -> Sample:
+        if not self._sizes_wh:
+            return sample
+        if sample.image.dtype != np.uint8:
+            raise UserError("batch_sizes_wh: this data set normalises its images on its own. Use type: Dataset.")
+        return resize_sample(sample, batch_size_wh(self._sizes_wh, self.seed, iteration)[::-1])
 
     def _second_view(self, sample: Sample, rng: np.random.Generator) -> Sample:
         view = sample
         for transform in self._texture:
             view = transform(view, rng)
-            if view.label is not sample.label and not np.array_equal(view.label, sample.label):
+            moved = view.label is not sample.label
+            if moved and not np.array_equal(np.asarray(view.label), np.asarray(sample.label)):
                 raise UserError(
                     f"consistency_transforms: {name_of(transform)} moves the picture. Both views of a crop must "
                     "have one geometry; use transforms of colour, blur and noise."

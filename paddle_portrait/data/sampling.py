@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_SHUFFLE, _FRACTION = 1, 2  # tell the streams of one seed apart
+_SHUFFLE, _FRACTION, _SIZE = 1, 2, 3  # tell the streams of one seed apart
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,11 @@ class Part:
     def length(self) -> int:
         """Samples that it gives to an epoch; the same for every epoch."""
         return round(self.count * self.weight)
+
+
+def batch_size_wh(sizes: Sequence[tuple[int, int]], seed: int, iteration: int) -> tuple[int, int]:
+    """Return the width and height of the images of an iteration's batch, the same for all processes."""
+    return sizes[int(np.random.default_rng([_SIZE, seed, iteration]).integers(len(sizes)))]
 
 
 def epoch_order(parts: Sequence[Part], seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:

@@ -100,6 +100,7 @@ def build_trainer(config: Config, options: RunOptions) -> Trainer:
         rank=distributed.rank(),
         world_size=distributed.world_size(),
         texture=_second_view(config, objective),
+        batch_sizes_wh=config.get("train_dataset.batch_sizes_wh", []),
     )
     total = _total_iterations(options.length or config.to_dict(), loader)
     kernel_build = _accelerate(model, config.get("kernels", "auto"))

@@ -62,12 +62,21 @@ class TrainedPredictor:
         network: what :func:`load_trained` gave.
         preprocess: from image to tensor.
         options: flips, scales, sliding windows; None for none of them.
+        channels: input channels of the network, as :func:`input_channels` gave them; None: those of the images. One
+            more is the prior, which is empty here: pictures have no frame before them.
     """
 
-    def __init__(self, network: nn.Layer, preprocess: Preprocess, options: PredictOptions | None = None) -> None:
+    def __init__(
+        self,
+        network: nn.Layer,
+        preprocess: Preprocess,
+        options: PredictOptions | None = None,
+        channels: int | None = None,
+    ) -> None:
         self._network = network
         self._preprocess = preprocess
         self._options = options
+        self._takes_prior = channels == preprocess.channels + 1
 
     def __call__(self, image_rgb: np.ndarray) -> np.ndarray:
         """Return the person probability, float32 H×W in [0, 1], of a uint8 H×W×3 image."""
@@ -76,6 +85,8 @@ class TrainedPredictor:
         from paddle_portrait.engine.inferring import person_probability
 
         tensor, geometry = self._preprocess(image_rgb)
+        if self._takes_prior:
+            tensor = np.concatenate([tensor, np.zeros_like(tensor[:, :1])], axis=1)
         return geometry.restore(person_probability(self._network, paddle.to_tensor(tensor), self._options)[0])
 
 

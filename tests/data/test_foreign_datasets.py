@@ -15,6 +15,7 @@ pytest.importorskip("paddleseg")
 from paddle_portrait.data import BatchLoader, EvalLoader
 from paddle_portrait.data.datasets import ConcatDataset
 from paddle_portrait.data.datasets.foreign import as_dataset
+from paddle_portrait.data.transforms import RandomNoise
 from paddle_portrait.errors import UserError
 from paddle_portrait.registry import DATASETS
 
@@ -114,7 +115,7 @@ def test_evaluation_of_them(ade: Path) -> None:
 def test_a_second_view_of_them_is_refused(ade: Path) -> None:
     dataset = build(type="ADE20K", dataset_root=str(ade), transforms=AUGMENT, mode="train")
     with pytest.raises(UserError, match="ADE20K cannot give the second view"):
-        next(iter(BatchLoader(dataset, 2, 0, texture=[lambda sample, rng: sample])))
+        next(iter(BatchLoader(dataset, 2, 0, texture=[RandomNoise()])))
 
 
 def test_what_is_no_data_set() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -30,6 +31,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "PortraitDeformation": {"size": [90, 110], "scale": [0.8, 1.5], "im_padding_value": 0},
     "PortraitTexture": {"prob": 1.0},
     "RandomAffine": {"size": [90, 70], "translation_offset": 5},
+    "RandomBackground": {"prob": 1.0},
     "RandomBlur": {"prob": 1.0, "blur_type": "random"},
     "RandomCenterCrop": {},
     "RandomCurve": {"prob": 1.0},
@@ -39,6 +41,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "RandomPaddingCrop": {"crop_size": [90, 110]},
     "RandomRotation": {"max_rotation": 40},
     "RandomScaleAspect": {},
+    "RandomSecondPerson": {"prob": 1.0, "light_match": 0},
     "RandomShade": {"prob": 1.0},
     "RandomSharpness": {"prob": 1.0, "factor": [0.0, 0.5]},
     "RandomVerticalFlip": {"prob": 1.0},
@@ -48,9 +51,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "ResizeRangeScaling": {"min_value": 50, "max_value": 150},
     "ResizeStepScaling": {"min_scale_factor": 0.5, "max_scale_factor": 1.5, "scale_step_size": 0},
     "ScalePadding": {"target_size": [64, 80]},
+    "SimulatePrior": {"empty_prob": 0, "move_image_prob": 1, "degree": [2, 9], "step_prob": 0.7},
     "SlimNetAugmentation": {"prob": 1.0, "contrast": [0.5, 0.8]},
     "WarmCoolFilter": {"prob": 1.0},
 }
+NEED_LABELS = {"RandomBackground", "RandomSecondPerson", "SimulatePrior"}
 NAMES = sorted(name for name in TRANSFORMS.own_names() if name != "Normalize")
 OURS = {  # PaddleSeg has none of these names
     "JpegArtefacts",
@@ -58,9 +63,12 @@ OURS = {  # PaddleSeg has none of these names
     "MotionBlur",
     "PortraitDeformation",
     "PortraitTexture",
+    "RandomBackground",
     "RandomCurve",
+    "RandomSecondPerson",
     "RandomShade",
     "RandomSharpness",
+    "SimulatePrior",
     "SlimNetAugmentation",
     "WarmCoolFilter",
 }
@@ -79,8 +87,21 @@ COLOUR_ONLY = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def black_backgrounds(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("backgrounds")
+    Image.new("RGB", (64, 40)).save(folder / "black.png")
+    ARGUMENTS["RandomBackground"] = {"prob": 1.0, "backgrounds": str(folder), "light_match": 0}
+
+
 def build(name: str, **changes: Any) -> Transform:
     return TRANSFORMS.build(name, **{**ARGUMENTS[name], **changes})
+
+
+def with_prior(sample: Sample) -> Sample:
+    """The sample with its own label as the prior, and itself as the data set's other sample."""
+    assert sample.label is not None
+    return replace(sample, prior=np.rint(sample.label * 255.0).astype(np.uint8), another=lambda rng: sample)
 
 
 def disc(size: tuple[int, int] = (120, 100), soft: bool = False) -> Sample:
@@ -118,14 +139,17 @@ def test_names_arguments_and_defaults_are_paddlesegs(name: str) -> None:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", NAMES)
 def test_label_moves_with_the_image(name: str, seed: int, soft: bool) -> None:
-    sample = build(name)(disc(soft=soft), np.random.default_rng(seed))
+    sample = build(name)(with_prior(disc(soft=soft)), np.random.default_rng(seed))
     assert sample.label is not None and sample.label.shape == sample.size_hw
+    assert sample.prior is not None and sample.prior.shape == sample.size_hw and sample.prior.dtype == np.uint8
     known = sample.label <= 1
     grey = cv2.cvtColor(sample.image, cv2.COLOR_RGB2GRAY)
     threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)  # colours may carry disc and ground over the half
     person_seen, person_said = grey > threshold, (sample.label > 0.5) & known
     assert person_said.any()
     assert iou(person_seen, person_said, known) > 0.93
+    if name not in ("RandomSecondPerson", "SimulatePrior"):  # of whom the frame before knows nothing; who moves it
+        assert iou(sample.prior > 127, person_said, known) > 0.93
 
 
 @pytest.mark.parametrize("soft", [False, True], ids=["indices", "soft"])
@@ -139,9 +163,9 @@ def test_promises(name: str, size: tuple[int, int], soft: bool) -> None:
     image.flags.writeable = label.flags.writeable = False
     transform = build(name)
     state = dict(vars(transform))
-    result = transform(Sample(image, label, "a", "b", 7), np.random.default_rng(2))
-    again = transform(Sample(image, label, "a", "b", 7), np.random.default_rng(2))
-    unlabelled = transform(Sample(image), np.random.default_rng(2))
+    given = with_prior(Sample(image, label, "a", "b", 7))
+    result = transform(given, np.random.default_rng(2))
+    again = transform(given, np.random.default_rng(2))
 
     assert result.image.dtype == np.uint8 and result.image.ndim == 3 and result.image.shape[2] == 3
     assert result.image.size > 0 and result.label is not None and result.label.dtype == label.dtype
@@ -150,17 +174,28 @@ def test_promises(name: str, size: tuple[int, int], soft: bool) -> None:
     assert np.array_equal(image, kept_image) and np.array_equal(label, kept_label)
     assert vars(transform) == state
     assert np.array_equal(result.image, again.image) and np.array_equal(result.label, again.label)
-    assert unlabelled.label is None and np.array_equal(unlabelled.image, result.image)
+    assert result.prior is not None and result.prior.shape == result.size_hw
     values = result.label[result.label != 255]
     assert values.size == 0 or (values.min() >= 0 and values.max() <= 1)
     if not soft:
         assert set(np.unique(result.label)) <= {0, 1, 255}
+    if name not in NEED_LABELS:
+        unlabelled = transform(Sample(image), np.random.default_rng(2))
+        assert unlabelled.label is None and unlabelled.prior is None
+        assert np.array_equal(unlabelled.image, result.image)
+
+
+@pytest.mark.parametrize("name", sorted(NEED_LABELS))
+def test_what_needs_a_label_says_so(name: str) -> None:
+    lonely = replace(disc(), label=None)
+    with pytest.raises(UserError, match=f"{name} .* has none"):
+        build(name)(replace(lonely, another=lambda rng: lonely), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_randomness_comes_from_the_generator_alone(name: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (120, 100, 3), dtype=np.uint8)
-    sample = Sample(noise, disc().label)
+    sample = with_prior(Sample(noise, disc().label))
     state = random.getstate(), np.random.get_state()[1].copy()  # type: ignore[union-attr]
     results = [build(name)(sample, np.random.default_rng(seed)).image for seed in range(8)]
     assert random.getstate() == state[0] and np.array_equal(np.random.get_state()[1], state[1])  # type: ignore[arg-type]
@@ -329,7 +364,7 @@ def test_wrong_arguments(name: str, arguments: dict, words: str) -> None:
 def test_pipeline_is_the_same_road_as_evaluation() -> None:
     pipeline = Pipeline([TRANSFORMS.build("Resize", target_size=[32, 24]), Normalize([0.2], [0.3])])
     sample = disc()
-    trained = pipeline.to_tensor([pipeline.augment(pipeline.prepare(sample), np.random.default_rng(0)).image])
+    trained = pipeline.to_tensor([pipeline.augment(pipeline.prepare(sample), np.random.default_rng(0))])
     assert np.array_equal(trained, pipeline.preprocess()(sample.image)[0])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -87,18 +87,18 @@ class PortraitDataset(ABC):
         sample = self.load(index)
         with naming(sample.path):
             tensor, geometry = self._preprocess(sample.image)
-        return EvalItem(tensor[0], geometry, sample.label, sample.path)
+        return EvalItem(self.pipeline.evaluation_tensor(tensor[0]), geometry, sample.label, sample.path)
 
     def collate(self, samples: Sequence[Sample], views: Sequence[Sample] = ()) -> Batch:
         """Join samples of one size, and their second views where there are any, into a training batch."""
         check_sizes(samples)
         labels = stack_labels(samples, self.soft_labels)
         return Batch(
-            images=self.pipeline.to_tensor([sample.image for sample in samples]),
+            images=self.pipeline.to_tensor(samples),
             labels=labels,
             paths=[sample.path for sample in samples],
             indices=[sample.index for sample in samples],
-            textured=self.pipeline.to_tensor([view.image for view in views]) if views else None,
+            textured=self.pipeline.to_tensor(views) if views else None,
             edges=outline_band(labels) if self.edge and labels is not None else None,
             normalize=self.pipeline.normalize or Normalize([0.0], [1.0], max_value=1),
         )
@@ -187,8 +187,16 @@ class FileDataset(PortraitDataset):
     def sample(self, index: int, rng: np.random.Generator) -> Sample:
         """Return a sample after all transforms but ``Normalize``."""
         with naming(self.files[index][0]):
-            prepared = self._cache.get(index, lambda: self.pipeline.prepare(self.load(index)))
-            return self.pipeline.augment(prepared, rng)
+            prepared = replace(self._prepared(index), another=lambda draw: self._another(index, draw))
+            return replace(self.pipeline.augment(prepared, rng), another=None)
+
+    def _prepared(self, index: int) -> Sample:
+        return self._cache.get(index, lambda: self.pipeline.prepare(self.load(index)))
+
+    def _another(self, index: int, rng: np.random.Generator) -> Sample:
+        """Draw another sample than ``index``, before all chance; the same where there is no other."""
+        steps = int(rng.integers(1, len(self.files))) if len(self.files) > 1 else 0
+        return self._prepared((index + steps) % len(self.files))
 
 
 class naming:

@@ -40,7 +40,8 @@ class ConcatDataset(PortraitDataset):
         if transforms:
             for dataset in self.datasets:
                 if not dataset.pipeline.steps and dataset.pipeline.normalize is None:
-                    dataset.pipeline = Pipeline(transforms)
+                    asked = dataset.pipeline
+                    dataset.pipeline = Pipeline(transforms, asked.channels if asked.prior else None)
         self.pipeline = self.datasets[0].pipeline
         _check_alike(self.datasets)
         self.num_classes, self.edge = self.datasets[0].num_classes, self.datasets[0].edge
@@ -88,6 +89,7 @@ def _check_alike(datasets: Sequence[PortraitDataset]) -> None:
             ("num_classes", first.num_classes, other.num_classes),
             ("edge", first.edge, other.edge),
             ("Normalize", _normalization(first), _normalization(other)),
+            ("channels of the images (a prior counts as one)", first.pipeline.channels, other.pipeline.channels),
         ):
             if a != b:
                 raise UserError(f"ConcatDataset: datasets[0] and datasets[{number}] differ in {what}: {a} and {b}.")

@@ -129,6 +129,8 @@ class _InPaddleSeg:
         label = np.asarray(data["label"], np.uint8) if labelled else None
         rng = np.random.default_rng(np.random.randint(2**31))
         sample = self.transform(Sample(image, label), rng)
+        if sample.prior is not None:
+            raise UserError("this paddleseg data set has no place for a prior: SimulatePrior needs type: Dataset.")
         changed: dict[str, Any] = {"img": sample.image.astype(np.float32)}
         return {**data, **changed, **({"label": sample.label} if labelled else {})}
 

@@ -29,7 +29,9 @@ class Dataset(FileDataset):
         separator: what stands between the columns.
         ignore_index: mask value that becomes 255, which losses and metrics leave out.
         mask_format: what mask values mean: ``auto``, ``binary01``, ``binary255`` or ``soft``.
-        img_channels: channels of the images, where the transforms' ``Normalize`` should be checked for them.
+        img_channels: channels of the images, where the transforms' ``Normalize`` should be checked for them. One
+            more than the colours (4, or 2 with grey) adds the mask of the frame before: that of ``SimulatePrior``,
+            else zeros, which is what a network that takes a prior is judged with.
         edge: give batches the person's outline, too (``Batch.edges``).
         weight: how often an epoch sees each photo (fractions allowed).
         cache_mb: memory for decoded photos, kept as they are after the leading transforms without chance.
@@ -50,7 +52,7 @@ class Dataset(FileDataset):
         separator: str = " ",
         ignore_index: int = 255,
         mask_format: Literal["auto", "binary01", "binary255", "soft"] = "auto",
-        img_channels: Literal[1, 3] | None = None,
+        img_channels: Literal[1, 2, 3, 4] | None = None,
         edge: bool = False,
         weight: float = 1.0,
         cache_mb: float = 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from paddle_portrait.data.transforms.backgrounds import RandomBackground
 from paddle_portrait.data.transforms.base import Transform
 from paddle_portrait.data.transforms.camera import JpegArtefacts, MotionBlur, RandomSharpness
 from paddle_portrait.data.transforms.curves import RandomCurve, WarmCoolFilter
@@ -9,6 +10,8 @@ from paddle_portrait.data.transforms.lighting import LowLight, RandomShade
 from paddle_portrait.data.transforms.photometric import RandomBlur, RandomDistort, RandomNoise
 from paddle_portrait.data.transforms.pipeline import Pipeline
 from paddle_portrait.data.transforms.portraitnet import PortraitDeformation, PortraitTexture
+from paddle_portrait.data.transforms.prior import SimulatePrior
+from paddle_portrait.data.transforms.second_person import RandomSecondPerson
 from paddle_portrait.data.transforms.shared import (
     LimitLong,
     Normalize,
@@ -44,6 +47,7 @@ __all__ = [
     "PortraitDeformation",
     "PortraitTexture",
     "RandomAffine",
+    "RandomBackground",
     "RandomBlur",
     "RandomCenterCrop",
     "RandomCurve",
@@ -53,6 +57,7 @@ __all__ = [
     "RandomPaddingCrop",
     "RandomRotation",
     "RandomScaleAspect",
+    "RandomSecondPerson",
     "RandomShade",
     "RandomSharpness",
     "RandomVerticalFlip",
@@ -62,6 +67,7 @@ __all__ = [
     "ResizeRangeScaling",
     "ResizeStepScaling",
     "ScalePadding",
+    "SimulatePrior",
     "SlimNetAugmentation",
     "Transform",
     "WarmCoolFilter",

@@ -9,10 +9,10 @@ from paddle_portrait.errors import UserError
 Range = tuple[float, float]
 
 
-def probability(owner: str, argument: str, value: float) -> float:
-    """Check that ``value`` lies in 0..1."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise UserError(f"{owner}: {argument} must be a number from 0 to 1, got {value!r}.")
+def probability(owner: str, argument: str, value: float, most: float = 1) -> float:
+    """Check that ``value``, a probability or share, lies in 0..``most``."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
+        raise UserError(f"{owner}: {argument} must be a number from 0 to {most:g}, got {value!r}.")
     return value
 
 

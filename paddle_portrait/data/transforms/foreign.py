@@ -50,8 +50,13 @@ class PaddleSegTransform(Transform):
         """Run the transform on copies of the arrays.
 
         Raises:
-            UserError: the transform adds something that a batch has no place for.
+            UserError: the transform adds something that a batch has no place for, or the sample has a prior.
         """
+        if sample.prior is not None:
+            raise UserError(
+                f"the paddleseg transform {type(self.transform).__name__} would not move the prior: put SimulatePrior "
+                "behind it."
+            )
         data: dict[str, Any] = {"img": sample.image.astype(np.float32), "trans_info": [], "gt_fields": []}
         if sample.label is not None:
             data |= {"label": sample.label.copy(), "gt_fields": ["label"]}

@@ -10,6 +10,7 @@ import numpy as np
 from paddle_portrait.data.sample import Sample
 from paddle_portrait.data.transforms.base import Transform
 from paddle_portrait.data.transforms.foreign import PaddleSegTransform, as_transform
+from paddle_portrait.data.transforms.prior import SimulatePrior
 from paddle_portrait.errors import UserError
 from paddle_portrait.preprocess.pipeline import Preprocess
 from paddle_portrait.preprocess.steps import Normalize
@@ -20,7 +21,8 @@ class Pipeline:
 
     Args:
         transforms: ours, or the installed paddleseg's, which are wrapped.
-        channels: what the batches must have, as a check on the list; None: whatever it makes.
+        channels: what the batches must have, as a check on the list; None: whatever it makes. One more than the
+            colours is the prior: that of ``SimulatePrior``, zeros where the list has none.
 
     Raises:
         UserError: ``Normalize`` is not last, or the batches would have other channels.
@@ -35,11 +37,18 @@ class Pipeline:
             raise UserError("transforms: Normalize must be the last of the list, and there only once.")
         self.steps: list[Transform] = [as_transform(item) for item in listed]
         self._to_tensor = Preprocess([self.normalize] if self.normalize else [])
-        self.channels = self._to_tensor.channels
+        colours = self._to_tensor.channels
+        makes_prior = any(isinstance(step, SimulatePrior) for step in self.steps)
+        self.prior = makes_prior if channels is None else channels == colours + 1
+        self.channels = colours + self.prior
         if channels not in (None, self.channels):
             raise UserError(
-                f"img_channels is {channels}, but the transforms make {self.channels}: end them with "
-                f"Normalize and {'colour: gray' if channels == 1 else 'colour: rgb'}, so that prediction does the same."
+                f"img_channels is {channels}, but the transforms make {colours}: end them with Normalize and "
+                f"{'colour: gray' if channels in (1, 2) else 'colour: rgb'}, so that prediction does the same."
+            )
+        if makes_prior and not self.prior:
+            raise UserError(
+                f"img_channels is {channels}, but SimulatePrior adds a channel: write img_channels: {colours + 1}."
             )
         fixed = [step.random for step in self.steps]
         self._prefix = fixed.index(True) if True in fixed else len(fixed)
@@ -52,9 +61,21 @@ class Pipeline:
         """Run the rest of the list, from the first random transform on."""
         return self._run(self.steps[self._prefix :], sample, rng)
 
-    def to_tensor(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Normalise uint8 H×W×3 images of one size into float32 N×C×H×W."""
-        return self._to_tensor.to_tensor(images)
+    def to_tensor(self, samples: Sequence[Sample]) -> np.ndarray:
+        """Normalise the images of samples of one size into float32 N×C×H×W; a prior, 0..1, is the last channel."""
+        colours = self._to_tensor.to_tensor([sample.image for sample in samples])
+        if not self.prior:
+            return colours
+        batch = np.zeros((len(samples), self.channels, *colours.shape[2:]), np.float32)
+        batch[:, :-1] = colours
+        for plane, sample in zip(batch[:, -1], samples, strict=True):
+            if sample.prior is not None:
+                np.multiply(sample.prior, np.float32(1 / 255), out=plane)
+        return batch
+
+    def evaluation_tensor(self, tensor: np.ndarray) -> np.ndarray:
+        """Return the tensor of one image, C×h×w, with an empty prior where the network takes one."""
+        return np.concatenate([tensor, np.zeros_like(tensor[:1])]) if self.prior else tensor
 
     def preprocess(self) -> Preprocess:
         """Return the same road without labels, for evaluation.
