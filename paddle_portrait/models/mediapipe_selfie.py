@@ -30,7 +30,7 @@ class MediaPipeSelfie(nn.Layer):
         num_classes: channels of the output; 1 is one logit, 2 means background and person.
         in_channels: channels of the input; 3, or 4 with the mask of the previous frame.
         batch_norm: put batch norms back behind all convolutions but those of the attention, for a training from
-            scratch; such weights and the released ones do not fit each other.
+            scratch. A conversion of the released files fills them, but ``pretrained`` of the zoo has none.
         pretrained: zoo name or path of weights to start from.
     """
 
