@@ -27,14 +27,13 @@ def load_trained(config: Config, model_path: str | None) -> nn.Layer:
         UserError: no path, or the file lacks a value of the network or holds one of another shape.
     """
     from paddle_portrait.models import load_weights
-    from paddle_portrait.registry import MODELS
 
     if not model_path:
         raise UserError(
             "no --model_path: without trained weights the network would answer at random. "
             "Give a checkpoint, such as --model_path output/best_model/model.pdparams"
         )
-    network = MODELS.build_node(_without_pretrained(config["model"]))
+    network = build_network(config)
     report = load_weights(network, model_path)
     lacking = report.differences
     if lacking:
@@ -45,6 +44,13 @@ def load_trained(config: Config, model_path: str | None) -> nn.Layer:
         )
     network.eval()
     return network
+
+
+def build_network(config: Config) -> nn.Layer:
+    """Build the config's network as it starts without any weights to load; its ``pretrained`` are not looked for."""
+    from paddle_portrait.registry import MODELS
+
+    return MODELS.build_node(_without_pretrained(config["model"]))
 
 
 def input_channels(config: Config, preprocess: Preprocess) -> int:

@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(USING, BASE | USING),
     **dict.fromkeys(SERVING, BASE | USING | SERVING),
     "report": BASE | {"kernels", "engine"} | LEARNING,
-    "cli": BASE | {"kernels", "convert", "engine", "export", "report"} | LEARNING | USING | SERVING,
+    "analysis": BASE | {"kernels", "engine", "export"} | LEARNING,
+    "cli": BASE | {"kernels", "convert", "engine", "export", "report", "analysis"} | LEARNING | USING | SERVING,
 }
 # The back end that is Paddle; nothing imports it until it is asked for.
 PADDLE_BACKEND = "paddle_portrait.inference.backends.paddle"

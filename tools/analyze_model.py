@@ -1,0 +1,10 @@
+"""Say what a network costs; see `python tools/analyze_model.py --help`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from paddle_portrait.cli.analyze_model import main
+
+if __name__ == "__main__":
+    sys.exit(main())
