@@ -168,11 +168,6 @@ NETWORKS = {
         f"    pretrained: {URL}\n  num_classes: 2\n  backbone_indices: [0, 3]\n  aspp_ratios: [1, 12, 24, 36]\n"
         "  aspp_out_channels: 256\n  align_corners: False",
     ),
-    "portraitnet": (
-        "[1]",
-        f"  type: PortraitNet\n  backbone:\n    type: MobileNetV2_x1_0\n    pretrained: {URL}\n"
-        "  add_edge: False\n  num_classes: 2",
-    ),
 }
 
 
