@@ -135,7 +135,7 @@ CHILD_REGISTRIES: Mapping[str, Registry] = {
     "datasets": DATASETS,
     "dataset": DATASETS,
     "losses": LOSSES,
-    "loss": LOSSES,
+    "inner": LOSSES,
     "model": MODELS,
     "teachers": TEACHERS,
 }

@@ -10,6 +10,7 @@ from paddle import nn
 
 from paddle_portrait.errors import UserError
 from paddle_portrait.losses.cross_entropy import CrossEntropyLoss
+from paddle_portrait.losses.kinds import require_plain
 from paddle_portrait.losses.labels import IGNORE_INDEX, is_soft, valid_pixels
 from paddle_portrait.losses.outlines import square_band
 from paddle_portrait.registry import LOSSES
@@ -25,25 +26,27 @@ class BoundaryBandLoss(nn.Layer):
     Args:
         kernel_size: odd side of the square with which the label is dilated and eroded, in pixels.
         ignore_index: class number of pixels that do not count. They read as background when the band is drawn.
-        loss: the loss that sees the other pixels as ignored; null is the mean cross entropy.
+        inner: the loss that sees the other pixels as ignored; null is the mean cross entropy.
     """
 
     def __init__(
         self,
         kernel_size: int = 15,
         ignore_index: int = IGNORE_INDEX,
-        loss: Callable[[paddle.Tensor, paddle.Tensor], paddle.Tensor] | None = None,
+        inner: Callable[[paddle.Tensor, paddle.Tensor], paddle.Tensor] | None = None,
     ) -> None:
         super().__init__()
         if kernel_size < 3 or kernel_size % 2 == 0:
             raise UserError(f"BoundaryBandLoss: kernel_size must be odd and at least 3, not {kernel_size}.")
         self.kernel_size, self.ignore_index = kernel_size, ignore_index
-        self.loss = loss or CrossEntropyLoss(ignore_index=ignore_index)
+        self.inner = inner or CrossEntropyLoss(ignore_index=ignore_index)
+        require_plain("BoundaryBandLoss", [self.inner])
 
     def forward(self, logits: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
         """Return the scalar loss for float N×classes×H×W logits and N×H×W labels (hard or soft)."""
         band = paddle.to_tensor(self._band(labels), place=labels.place)
-        return self.loss(logits, paddle.where(band, labels, paddle.full_like(labels, self.ignore_index)))
+        ignored = IGNORE_INDEX if is_soft(labels) else self.ignore_index
+        return self.inner(logits, paddle.where(band, labels, paddle.full_like(labels, ignored)))
 
     def _band(self, labels: paddle.Tensor) -> np.ndarray:
         valid = valid_pixels(labels, self.ignore_index).numpy()

@@ -92,7 +92,8 @@ class LovaszHingeLoss(nn.Layer):
     """Lovász extension of the person's Jaccard loss on hinge errors, over the pixels of the whole batch.
 
     Source: Berman et al., CVPR 2018; SINet and ExtremeC3Net are trained with it. Logits are pushed beyond ±1, and
-    their sigmoid is no calibrated probability. Soft labels are cut at 0.5.
+    their sigmoid is no calibrated probability. Soft labels are cut at 0.5. Two logits count by their difference
+    (PaddleSeg's loss of this name takes the logarithm of the person's probability there, which never is above 0).
 
     Args:
         ignore_index: class number of pixels that do not count.

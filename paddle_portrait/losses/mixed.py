@@ -8,7 +8,7 @@ import paddle
 from paddle import nn
 
 from paddle_portrait.errors import UserError
-from paddle_portrait.losses.kinds import PictureLoss, ViewsLoss
+from paddle_portrait.losses.kinds import require_plain
 from paddle_portrait.registry import LOSSES
 
 Loss = Callable[[paddle.Tensor, paddle.Tensor], paddle.Tensor]
@@ -30,11 +30,7 @@ class MixedLoss(nn.Layer):
         super().__init__()
         if len(losses) != len(coef):
             raise UserError(f"MixedLoss has {len(losses)} losses but {len(coef)} values of coef; give one for each.")
-        special = [type(loss).__name__ for loss in losses if isinstance(loss, (ViewsLoss, PictureLoss))]
-        if special:
-            raise UserError(
-                f"{special[0]} needs more than logits and labels: give it in 'objective', not in MixedLoss."
-            )
+        require_plain("MixedLoss", losses)
         self.losses = list(losses)
         self.coef = [float(value) for value in coef]
 

@@ -11,7 +11,10 @@ UNKNOWN = 255
 
 
 def contour_band(mask: np.ndarray, thickness: int) -> np.ndarray:
-    """Return uint8 H×W, 1 on lines of ``thickness`` pixels along the contours of a uint8 {0, 1} mask."""
+    """Return uint8 H×W, 1 on lines of ``thickness`` pixels along the contours of a uint8 {0, 1} mask.
+
+    Where the person leaves the picture the contour closes along the frame, as in PortraitNet's training.
+    """
     contours, _ = cv2.findContours(mask, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
     return cv2.drawContours(np.zeros_like(mask), contours, -1, (1,), thickness)
 

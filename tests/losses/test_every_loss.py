@@ -27,7 +27,7 @@ TWO = [{"type": "CrossEntropyLoss"}, {"type": "DiceLoss"}]
 # Each registered loss with arguments; several where they take other roads.
 CASES = {
     "BCELoss": [{}, {"weight": "dynamic"}, {"pos_weight": "dynamic"}, {"pos_weight": 3.0}],
-    "BoundaryBandLoss": [{"kernel_size": 3}, {"kernel_size": 3, "loss": {"type": "LovaszHingeLoss"}}],
+    "BoundaryBandLoss": [{"kernel_size": 3}, {"kernel_size": 3, "inner": {"type": "LovaszHingeLoss"}}],
     "BoundaryFocalLoss": [
         {"thickness": 1, "detach": False},
         {"thickness": 2, "detach": False, "gamma": 1.5, "alpha": 0.3, "method": "morphology"},
