@@ -251,10 +251,50 @@ def test_objective_sums_terms_on_their_outputs():
     assert total.item() == pytest.approx(weighted, rel=1e-6)
 
 
+def test_terms_act_on_their_views():
+    images = {"clean": paddle.zeros([2, 3, 7, 6]), "textured": paddle.ones([2, 3, 7, 6])}
+    answers = {0.0: example(seed=1)[0], 1.0: example(seed=2)[0]}
+    labels = example()[1]
+    batch = Batch(images["clean"], labels, ["a", "b"], [0, 1], textured=images["textured"])
+    nodes = [
+        {"type": "CrossEntropyLoss", "view": "both"},
+        {"type": "ConsistencyKLLoss", "weight": 2.0},
+        {"type": "DiceLoss", "on": "boundary", "view": "textured", "weight": 0.1},
+    ]
+    seen = []
+
+    def network(x):
+        seen.append(x[0, 0, 0, 0].item())
+        return SegOutput(answers[seen[-1]], (), answers[seen[-1]] * 2)
+
+    total, parts = Objective.from_config({"objective": nodes})(network, batch)
+    assert seen == [0.0, 1.0]
+    expected = {
+        "CrossEntropyLoss@logits": CrossEntropyLoss()(answers[0.0], labels).item(),
+        "CrossEntropyLoss@logits/textured": CrossEntropyLoss()(answers[1.0], labels).item(),
+        "ConsistencyKLLoss@logits": ConsistencyKLLoss()(answers[0.0], answers[1.0]).item(),
+        "DiceLoss@boundary/textured": DiceLoss()(answers[1.0] * 2, labels).item(),
+    }
+    assert {name: value.item() for name, value in parts.items()} == pytest.approx(expected)
+    assert total.item() == pytest.approx([1, 1, 2, 0.1] @ np.array(list(expected.values())), rel=1e-6)
+
+
+def test_edge_label_compares_with_the_outline():
+    logits, labels = example()
+    batch = Batch(paddle.zeros([2, 3, 7, 6]), labels, ["a", "b"], [0, 1], edges=1 - labels)
+    objective = Objective.from_config({"objective": [{"type": "BCELoss", "edge_label": True}]})
+    assert objective(lambda x: logits, batch)[0].item() == pytest.approx(BCELoss()(logits, 1 - labels).item())
+    with pytest.raises(UserError, match="edge: true"):
+        objective(lambda x: logits, _batch(labels))
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
         ({}, "no terms"),
+        ({"objective": [{"type": "ConsistencyKLLoss"}]}, "train_dataset.consistency_transforms"),
+        ({"objective": [{"type": "ConsistencyKLLoss", "view": "both"}]}, "compares both views"),
+        ({"objective": [{"type": "DiceLoss", "view": "blue"}]}, "unknown view 'blue'"),
         ({"loss": {"types": [{"type": "DiceLoss"}, {"type": "DiceLoss"}], "coef": [1, 1, 1]}}, "2 entries"),
         ({"objective": [{"type": "DiceLoss", "on": "boundary"}]}, "outputs are: logits"),
         ({"objective": [{"type": "DiceLoss", "on": "aux[2]"}]}, "outputs are: logits"),
