@@ -30,6 +30,16 @@ def photos_of(config: Any) -> int:
     return sum(len((ROOT / member["train_path"]).read_text(encoding="utf-8").splitlines()) for member in members)
 
 
+def resized(config: Any, side: int) -> list[str]:
+    """Return the --opts that make every size of the data sections ``side`` x ``side``."""
+    opts = []
+    for section in ("train_dataset", "val_dataset"):
+        for number, transform in enumerate(config[section].get("transforms", [])):
+            keys = [key for key in ("target_size", "crop_size", "size") if isinstance(transform.get(key), list)]
+            opts += [f"{section}.transforms.{number}.{key}=[{side},{side}]" for key in keys]
+    return opts
+
+
 def run(tool: str, *arguments: str) -> None:
     """Run one of the tools and stop with its message when it fails."""
     done = subprocess.run([sys.executable, f"tools/{tool}.py", *arguments], cwd=ROOT, check=False)
@@ -37,11 +47,12 @@ def run(tool: str, *arguments: str) -> None:
         raise SystemExit(f"tools/{tool}.py {' '.join(arguments)} failed with code {done.returncode}")
 
 
-def train_and_judge(path: str, batch_size: int, nproc: int, opts: list[str]) -> dict[str, Any]:
+def train_and_judge(path: str, batch_size: int, nproc: int, side: int | None, opts: list[str]) -> dict[str, Any]:
     """Train one config for an epoch and return what it reached; a warm-up takes a tenth of it at most."""
     from paddle_portrait.config import load_config
 
     config = load_config(path, opts)
+    opts = opts if side is None else [*opts, *resized(config, side)]
     photos = photos_of(config)
     iterations = photos // batch_size
     if (config.get("lr_scheduler.warmup_iters") or 0) > iterations // 10:
@@ -74,12 +85,15 @@ def main() -> None:
     parser.add_argument("configs", nargs="+")
     parser.add_argument("--batch_size", type=int, default=8)
     parser.add_argument("--nproc", type=int, default=1)
+    parser.add_argument("--side", type=int, help="train and judge at this size, for networks too large for a CPU")
     parser.add_argument("--opts", nargs="+", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     earlier = RESULTS / f"{NAME}.json"
     for path in arguments.configs:
         figures = json.loads(earlier.read_text(encoding="utf-8"))["figures"] if earlier.is_file() else {}
-        figures[Path(path).stem] = train_and_judge(path, arguments.batch_size, arguments.nproc, arguments.opts)
+        figures[Path(path).stem] = train_and_judge(
+            path, arguments.batch_size, arguments.nproc, arguments.side, arguments.opts
+        )
         record(NAME, figures)
 
 
