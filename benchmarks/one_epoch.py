@@ -90,8 +90,9 @@ def main() -> None:
     arguments = parser.parse_args()
     earlier = RESULTS / f"{NAME}.json"
     for path in arguments.configs:
+        reached = train_and_judge(path, arguments.batch_size, arguments.nproc, arguments.side, arguments.opts)
         figures = json.loads(earlier.read_text(encoding="utf-8"))["figures"] if earlier.is_file() else {}
-        figures[Path(path).stem] = train_and_judge(
+        figures[Path(path).stem] = reached
             path, arguments.batch_size, arguments.nproc, arguments.side, arguments.opts
         )
         record(NAME, figures)
