@@ -93,8 +93,6 @@ def main() -> None:
         reached = train_and_judge(path, arguments.batch_size, arguments.nproc, arguments.side, arguments.opts)
         figures = json.loads(earlier.read_text(encoding="utf-8"))["figures"] if earlier.is_file() else {}
         figures[Path(path).stem] = reached
-            path, arguments.batch_size, arguments.nproc, arguments.side, arguments.opts
-        )
         record(NAME, figures)
 
 
