@@ -97,13 +97,12 @@ def _measuring(entry: _Moments) -> Callable[..., None]:
 def _restore(entry: _Moments) -> None:
     """Set running statistics to the measured ones, and scale and shift to what keeps evaluation."""
     norm = entry.norm
-    mean, variance = entry.mean_and_variance()
+    # Rounded as evaluation will see them, so that scale and shift make up for the rounding, too.
+    mean, variance = (moment.astype(np.float32).astype(np.float64) for moment in entry.mean_and_variance())
     old = {key: value.numpy().astype(np.float64) for key, value in norm.state_dict().items()}
     slope = old["weight"] / np.sqrt(old["_variance"] + norm._epsilon)
-    # The deviation as evaluation will compute it: from the variance rounded to float32.
-    deviation = np.sqrt(variance.astype(np.float32).astype(np.float64) + norm._epsilon)
     new = {
-        "weight": slope * deviation,
+        "weight": slope * np.sqrt(variance + norm._epsilon),
         "bias": old["bias"] + slope * (mean - old["_mean"]),
         "_mean": mean,
         "_variance": variance,

@@ -40,7 +40,7 @@ class GoldenResult:
         return self.error <= self.tolerance
 
     def __str__(self) -> str:
-        return f"{self.output} differ by at most {self.error:.2g} (allowed {self.tolerance:g}) from {self.file}"
+        return f"{self.output}: differs by at most {self.error:.2g} (allowed {self.tolerance:g}) from {self.file}"
 
 
 def check_golden(network: nn.Layer, preprocess: Preprocess, golden: Golden, folder: str | Path) -> GoldenResult:
