@@ -105,12 +105,14 @@ def test_restored_networks_evaluate_as_before_and_train_from_there(trained: _Net
     network.set_state_dict(match_by_execution(network, _folded(trained), images))
     np.testing.assert_allclose(_probability(network, images), expected, atol=1e-5)
     evaluated, started = _losses(network, images, labels)
-    assert started > evaluated + 0.15, (evaluated, started)  # what restoring is for: the first step forgets
+    forgotten = started - evaluated
+    assert forgotten > 0.15  # what restoring is for: the first step of a training would forget this much
 
     assert restore_statistics(network, calibration_batches(network, Preprocess.from_transforms(_TRANSFORMS))) == 4
     np.testing.assert_allclose(_probability(network, images), expected, atol=1e-5)
     evaluated, started = _losses(network, images, labels)
-    assert abs(started - evaluated) < 0.05, (evaluated, started)
+    # Not zero: a step normalises by its own batch, and these portraits are not those of the calibration.
+    assert abs(started - evaluated) < forgotten / 3
 
 
 def test_hand_computed_statistics() -> None:
