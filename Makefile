@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types check-configs bench readme-picture clean distclean
+.PHONY: help install demo test lint format types check-configs bench readme-picture augmentation-picture clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: $(STAMP) ## run the benchmarks of benchmarks/ (long); results in benchmar
 
 readme-picture: $(STAMP) ## make docs/images/contact_sheet.jpg from the demo's contact sheet
 	$(PY) -c "from PIL import Image; Image.open('demo_output/contact_sheet.png').save('docs/images/contact_sheet.jpg', quality=82, optimize=True)"
+
+augmentation-picture: $(STAMP) ## make docs/images/augmentation.jpg: every augmentation on generated portraits
+	$(PY) docs/make_augmentation_pictures.py
 
 clean: ## remove caches, builds and the demo's output
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache demo_output

@@ -81,15 +81,12 @@ def _checkpoint(arguments: argparse.Namespace) -> Callable[[Any], Any]:
 
     from paddle_portrait.engine.environment import choose_device
     from paddle_portrait.engine.inferring import PredictOptions
-    from paddle_portrait.engine.trained import TrainedPredictor, input_channels, load_trained
-    from paddle_portrait.preprocess import Preprocess
+    from paddle_portrait.engine.trained import TrainedPredictor
 
     flags = {name: getattr(arguments, name) for name in _OPTIONS if getattr(arguments, name) is not None}
     options = PredictOptions.from_mapping({**config.get("test_config", {}), **flags})
     choose_device(arguments.device, config.get("global.device"))
-    network = load_trained(config, arguments.model_path)
-    preprocess = Preprocess.from_transforms(config.inference_transforms())
-    return TrainedPredictor(network, preprocess, options, input_channels(config, preprocess))
+    return TrainedPredictor.load(config, arguments.model_path, options)
 
 
 def _refuse(arguments: argparse.Namespace, flags: Sequence[str], what: str) -> None:

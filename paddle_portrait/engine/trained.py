@@ -84,6 +84,12 @@ class TrainedPredictor:
         self._options = options
         self._takes_prior = channels == preprocess.channels + 1
 
+    @classmethod
+    def load(cls, config: Config, model_path: str | None, options: PredictOptions | None = None) -> TrainedPredictor:
+        """Build the config's network with the weights of a checkpoint (see :func:`load_trained`)."""
+        preprocess = Preprocess.from_transforms(config.inference_transforms())
+        return cls(load_trained(config, model_path), preprocess, options, input_channels(config, preprocess))
+
     def __call__(self, image_rgb: np.ndarray) -> np.ndarray:
         """Return the person probability, float32 H×W in [0, 1], of a uint8 H×W×3 image."""
         import paddle

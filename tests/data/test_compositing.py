@@ -56,7 +56,7 @@ def test_the_surely_visible_keeps_its_colours() -> None:
     image = rng.integers(0, 256, (60, 50, 3), dtype=np.uint8)
     alpha = np.zeros((60, 50), np.float32)
     alpha[20:, 10:40] = 1
-    colours = foreground_colours(image, alpha)
+    colours = foreground_colours(image, alpha, is_matte=True)
     assert np.array_equal(colours[alpha == 1], image[alpha == 1])
 
 
@@ -198,8 +198,6 @@ def test_batches_do_not_keep_the_data_set_alive(tmp_path: Path) -> None:
 
 
 WRONG: list[tuple[type, dict[str, Any], str]] = [
-    (RandomBackground, {"backgrounds": "data/nowhere"}, "the folder backgrounds 'data/nowhere' does not exist"),
-    (RandomBackground, {"backgrounds": "configs/_base_"}, "holds no photo"),
     (RandomBackground, {"scale_range": [0.5, 1.5]}, "scale_range must be a list [lowest, highest] within 0.05 to 1"),
     (RandomBackground, {"aspect_ratio": 0}, "aspect_ratio"),
     (RandomBackground, {"empty_prob": -0.1}, "empty_prob"),
@@ -210,8 +208,15 @@ WRONG: list[tuple[type, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("kind", "arguments", "words"), WRONG)
-def test_wrong_arguments_of_compositing(kind: type, arguments: dict, words: str, monkeypatch: Any) -> None:
-    monkeypatch.chdir(Path(__file__).resolve().parents[2])
+def test_wrong_arguments_of_compositing(kind: type, arguments: dict, words: str) -> None:
     with pytest.raises(UserError) as caught:
         kind(**arguments)
     assert words in str(caught.value) and kind.__name__ in str(caught.value)
+
+
+def test_a_folder_without_backgrounds_is_named(tmp_path: Path) -> None:
+    """When it is used, so that a config can be checked where the photos are not."""
+    for folder, words in ((tmp_path, "holds no photo"), (tmp_path / "nowhere", "nowhere' does not exist")):
+        compose = RandomBackground(1.0, str(folder))
+        with pytest.raises(UserError, match=words):
+            compose(red_person(), np.random.default_rng(0))

@@ -44,7 +44,7 @@ class RandomBackground(Transform):
         light_match: up to which share the person's colours move towards those of the background, 0..1.
 
     Raises:
-        UserError: an argument is out of range, or the folder is missing or holds no photo.
+        UserError: an argument is out of range; when first used: the folder is missing or holds no photo.
     """
 
     def __init__(
@@ -65,13 +65,12 @@ class RandomBackground(Transform):
         self.aspect_ratio = number_range(name, "aspect_ratio", [aspect_ratio, aspect_ratio], 0.1, 10)[0]
         self.light_match = probability(name, "light_match", light_match)
         self.backgrounds = backgrounds
-        self._files = None if backgrounds is None else list_photos(name, backgrounds)
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the composed sample, the empty background, or the sample as it is.
 
         Raises:
-            UserError: the sample has no label.
+            UserError: the sample has no label, or there are no backgrounds.
         """
         if rng.random() < self.empty_prob:
             return self._empty(sample, rng)
@@ -107,10 +106,11 @@ class RandomBackground(Transform):
         return canvas, 1.0 if at_top else factor, place
 
     def _draw(self, canvas_hw: Size, rng: np.random.Generator) -> np.ndarray:
-        if self._files is None:
+        if self.backgrounds is None:
             picture = _room(int(rng.integers(_ROOMS)))
         else:
-            picture = _photo(self._files[int(rng.integers(len(self._files)))])
+            photos = list_photos(self.backgrounds)
+            picture = _photo(photos[int(rng.integers(len(photos)))])
         return draw_window(picture, canvas_hw, rng)
 
 
@@ -127,7 +127,8 @@ def draw_window(picture: np.ndarray, size_hw: Size, rng: np.random.Generator) ->
     return resize(window, size_hw, cv2.INTER_AREA if rows > size_hw[0] else cv2.INTER_LINEAR)
 
 
-def list_photos(owner: str, folder: str) -> list[str]:
+@lru_cache(maxsize=16)
+def list_photos(folder: str) -> tuple[str, ...]:
     """Return the photos of a folder, sorted.
 
     Raises:
@@ -135,12 +136,14 @@ def list_photos(owner: str, folder: str) -> list[str]:
     """
     if not Path(folder).is_dir():
         raise UserError(
-            f"{owner}: the folder backgrounds '{folder}' does not exist (looked from {Path.cwd()}). Leave it out for "
-            "generated rooms; data/README.md says how to fill the folders under data/."
+            f"RandomBackground: the folder backgrounds '{folder}' does not exist (looked from {Path.cwd()}). Leave it "
+            "out for generated rooms; data/README.md says how to fill the folders under data/."
         )
-    photos = sorted(str(path) for path in Path(folder).iterdir() if path.suffix.lower() in _SUFFIXES)
+    photos = tuple(sorted(str(path) for path in Path(folder).iterdir() if path.suffix.lower() in _SUFFIXES))
     if not photos:
-        raise UserError(f"{owner}: the folder backgrounds '{folder}' holds no photo ({', '.join(sorted(_SUFFIXES))}).")
+        raise UserError(
+            f"RandomBackground: the folder backgrounds '{folder}' holds no photo ({', '.join(sorted(_SUFFIXES))})."
+        )
     return photos
 
 

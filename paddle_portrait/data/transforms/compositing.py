@@ -14,6 +14,8 @@ from paddle_portrait.preprocess.geometry import Size, resize
 
 _EDGE_SIGMA = 0.8  # of the soft edge that class indices get, in pixels
 _FRINGE_SHARE = 0.03  # of the long side: how far from the edge the person's own colour is looked for
+_COARSE = 4
+_SURE = 0.995  # alpha from which a pixel shows the person alone
 _SPREADS = (0.5, 2.0)  # bounds of the change of contrast by light matching
 _TOUCHING = 0.02  # share of an edge of the photo that the person must cover to be cut off there
 
@@ -98,27 +100,49 @@ def cut_out(sample: Sample, needed_by: str) -> CutOut:
         raise UserError(f"{needed_by} cuts the person out along the label, and {sample.path or 'the photo'} has none.")
     ignored = sample.label == IGNORE
     alpha = np.where(ignored, 1, np.minimum(sample.label, 1)).astype(np.float32)
-    if sample.label.dtype == np.uint8:
+    is_matte = sample.label.dtype != np.uint8
+    if not is_matte:
         alpha = cv2.GaussianBlur(alpha, (0, 0), _EDGE_SIGMA)
-    return CutOut(foreground_colours(sample.image, alpha), alpha, sample.label)
+    return CutOut(foreground_colours(sample.image, alpha, is_matte), alpha, sample.label)
 
 
-def foreground_colours(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def foreground_colours(image: np.ndarray, alpha: np.ndarray, is_matte: bool) -> np.ndarray:
     """Estimate the person's own colour where it is mixed with the background; uint8 H×W×3.
 
     One pass of blur fusion (Forte, "Approximate fast foreground colour estimation", ICIP 2021): the mean colour of
-    the surely visible person nearby, corrected so that the mixture with the mean background gives the photo.
+    the sure person nearby, corrected so that the mixture with the mean background gives the photo. The means are
+    taken at a quarter of the size, where they cost little. Behind the person's edge the mean colour goes on.
+
+    Args:
+        image: uint8 H×W×3.
+        alpha: float32 H×W in [0, 1].
+        is_matte: whether ``alpha`` is the true share of the person, not a softened label; else the mean colour is
+            taken as it is, for a correction by a wrong share would bring the background back.
     """
-    height, width = alpha.shape
-    window = (max(3, round(max(height, width) * _FRINGE_SHARE) * 2 + 1),) * 2
-    photo = image.astype(np.float32)
-    weight = alpha[..., None]
-    share = cv2.blur(alpha, window)[..., None]
-    inside = cv2.blur(photo * weight, window) / np.maximum(share, 1e-5)
-    outside = cv2.blur(photo * (1 - weight), window) / np.maximum(1 - share, 1e-5)
-    colours = inside + weight * (photo - weight * inside - (1 - weight) * outside)
-    sure = (alpha > 0.995) | (share[..., 0] < 1e-4)
-    return np.where(sure[..., None], image, np.clip(np.rint(colours), 0, 255)).astype(np.uint8)
+    size_hw: Size = (alpha.shape[0], alpha.shape[1])
+    coarse = max(1, size_hw[0] // _COARSE), max(1, size_hw[1] // _COARSE)
+    photo = resize(image, coarse, cv2.INTER_AREA).astype(np.float32)
+    share = resize(alpha, coarse, cv2.INTER_AREA)
+    inside, is_known = _mean_of(photo, share > _SURE, size_hw)
+    outside, _ = _mean_of(photo, share < 1 - _SURE, size_hw)
+    mixed = is_known & (alpha < _SURE)
+    colours = np.where(mixed[..., None], np.clip(inside, 0, 255).astype(np.uint8), image)
+    if not is_matte:
+        return colours
+    edge = mixed & (alpha > 1 - _SURE)
+    weight, own, ground = alpha[edge][:, None], inside[edge], outside[edge]
+    corrected = own + weight * (image[edge] - weight * own - (1 - weight) * ground)
+    colours[edge] = np.clip(np.rint(corrected), 0, 255).astype(np.uint8)
+    return colours
+
+
+def _mean_of(photo: np.ndarray, chosen: np.ndarray, size_hw: Size) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean colour of the chosen pixels around each, scaled to ``size_hw``, and where there are any."""
+    window = (max(5, round(max(chosen.shape) * _FRINGE_SHARE) * 2 + 1),) * 2  # 5: the next sure one may be two off
+    weight = chosen.astype(np.float32)
+    count = cv2.blur(weight, window)
+    mean = cv2.blur(photo * weight[..., None], window) / np.maximum(count, 1e-6)[..., None]
+    return resize(mean, size_hw), resize((count > 1e-6).astype(np.uint8), size_hw, cv2.INTER_NEAREST) > 0
 
 
 def label_over(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
