@@ -1,4 +1,4 @@
-"""Say what a network costs; see `python tools/analyze_model.py --help`."""
+"""Say what a network costs: see `python tools/analyze_model.py --help`."""
 
 import sys
 from pathlib import Path

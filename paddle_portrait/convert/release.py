@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import paddle
-
 from paddle_portrait.console import logger
 from paddle_portrait.convert.conversion import Conversion
 from paddle_portrait.convert.recipes import Origin
+from paddle_portrait.models.weights import save_weights
 from paddle_portrait.zoo.download import sha256_of
 
 WEIGHTS, CARD = "model.pdparams", "MODEL_CARD.md"
+LARGEST_FILE = 5_000_000  # bytes; what is larger is compressed, so that a repository can hold it
 # What stands from this heading on was added after the conversion (figures, looks at final splits) and is kept.
 FIGURES = "## Figures"
 _LICENCES = Path(__file__).parent / "licences"
@@ -30,7 +30,8 @@ def write_release(conversion: Conversion, directory: str | Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     weights = directory / WEIGHTS
     # Arrays, not tensors: those would be saved with names that count up within a process.
-    paddle.save({name: value.numpy() for name, value in conversion.network.state_dict().items()}, str(weights))
+    state = {name: value.numpy() for name, value in conversion.network.state_dict().items()}
+    save_weights(state, weights, LARGEST_FILE)
     origin = conversion.recipe.origin
     if origin is not None:
         licence = (_LICENCES / f"{origin.licence}.txt").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ admits the few constructors that arrays need and refuses every other file.
 
 from __future__ import annotations
 
+import gzip
 import io
 import pickle
 import re
@@ -21,6 +22,8 @@ from paddle import nn
 from paddle_portrait import zoo
 from paddle_portrait.console import logger
 from paddle_portrait.errors import UserError
+
+_GZIP = b"\x1f\x8b"
 
 # Bookkeeping that paddle.save adds beside the arrays.
 _NAME_TABLE = "StructuredToParameterName@@"
@@ -51,7 +54,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def read_weights(path: str | Path) -> dict[str, np.ndarray]:
-    """Read a ``.pdparams`` file as arrays by name. Nothing in the file is executed.
+    """Read a ``.pdparams`` file, which may be compressed, as arrays by name. Nothing in the file is executed.
 
     Raises:
         UserError: the file is missing, damaged, no state dict, or asks to run code.
@@ -62,7 +65,8 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
     except OSError as error:
         raise UserError(f"cannot read weights '{path}': {error.strerror}.") from None
     try:
-        state = _ArrayUnpickler(io.BytesIO(content)).load()
+        plain = gzip.decompress(content) if content.startswith(_GZIP) else content
+        state = _ArrayUnpickler(io.BytesIO(plain)).load()
     except UnsafeFileError as error:
         raise UnsafeFileError(
             f"refused weights '{path}': {error}. Use a file saved by paddle.save from a state dict that you trust."
@@ -75,6 +79,20 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
     if not isinstance(state, Mapping):
         raise UserError(f"weights '{path}' hold a {type(state).__name__}, not a state dict of arrays by name.")
     return {str(name): np.asarray(value) for name, value in state.items() if name != _NAME_TABLE}
+
+
+def save_weights(arrays: Mapping[str, np.ndarray], path: str | Path, largest: int | None = None) -> None:
+    """Write arrays by name as ``paddle.save`` does; the same arrays always give the same bytes.
+
+    Args:
+        arrays: the state dict.
+        path: the file to write.
+        largest: bytes from which on the file is compressed (by gzip), which only this package reads.
+    """
+    path = Path(path)
+    paddle.save(dict(arrays), str(path))
+    if largest is not None and path.stat().st_size > largest:
+        path.write_bytes(gzip.compress(path.read_bytes(), compresslevel=9, mtime=0))
 
 
 @dataclass

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from paddle_portrait.console import logger
 from paddle_portrait.errors import UnknownNameError, UserError, describe_unknown
+from paddle_portrait.zoo.released import check_file, released
 
 NAMES = (
     # of other authors, converted
@@ -42,18 +44,41 @@ def export_directory(name: str) -> Path:
     return _ROOT / "export_model" / name
 
 
+def weights_file(name: str) -> Path:
+    """Return where the weights of released model ``name`` belong, whether they are there or not."""
+    return _ROOT / "pretrained_model" / name / "model.pdparams"
+
+
+def find_config(name: str) -> Path:
+    """Return the YAML of released model ``name``.
+
+    Raises:
+        UserError: no such name, it is not released, or there is no repository around this package.
+    """
+    if name not in NAMES:
+        raise UnknownNameError(describe_unknown("zoo name", name, NAMES))
+    if name not in released():
+        raise UserError(f"'{name}' is not released yet: name its config.")
+    path = _ROOT / released()[name].config
+    if not path.is_file():
+        raise UserError(f"the config of '{name}', {path}, is missing: name one, or work in a clone of the repository.")
+    return path
+
+
 def find_export(directory_or_name: str | os.PathLike[str]) -> Path:
     """Return the exported directory that a path or a zoo name means; a directory of that name goes first.
 
+    The files of a released model are compared with their sums.
+
     Raises:
-        UserError: there is no such directory, and the zoo has no such name or not its files.
+        UserError: there is no such directory, and the zoo has no such name or not its files, or they are damaged.
     """
     path = Path(directory_or_name)
     if path.is_dir():
         return path
     name = str(directory_or_name)
     if name in NAMES:
-        return _released(name)
+        return _released_export(name)
     if path.exists():
         raise UserError(f"'{path}' is a file; give the exported directory, the one that holds deploy.yaml.")
     if path.name != name:  # it has a separator, so it was meant as a path
@@ -65,15 +90,23 @@ def find_weights(path_or_name: str | os.PathLike[str]) -> Path:
     """Return the weights that a path or a zoo name means; what exists under that path goes first.
 
     Raises:
-        UserError: the zoo has the name, but not its weights.
+        UserError: the zoo has the name, but not its weights, or they are damaged.
     """
-    path = Path(path_or_name)
-    if path.exists() or str(path_or_name) not in NAMES:
+    path, name = Path(path_or_name), str(path_or_name)
+    if path.exists() or name not in NAMES:
         return path
-    released = _ROOT / "pretrained_model" / path / "model.pdparams"
-    if not released.is_file():
-        raise UserError(f"the weights of released model '{path}' are not here: fetch them into '{released.parent}'.")
-    return released
+    weights = weights_file(name)
+    if not weights.is_file():
+        raise UserError(
+            f"the weights of released model '{name}' are not here: '{weights}' is missing. Fetch them with "
+            f"'python pretrained_model/download_pretrained_model.py {name}', or convert the original's with "
+            f"'python tools/convert_checkpoint.py {name}'."
+        )
+    if name in released():
+        check_file(name, weights, released()[name].weights)
+    else:
+        logger.warning("'%s' is in no table of released files: '%s' is not compared with a sum", name, weights)
+    return weights
 
 
 def default_export() -> Path:
@@ -88,13 +121,19 @@ def default_export() -> Path:
             f"no model was named, and none of the default ones ({', '.join(DEFAULTS)}) is in "
             f"'{export_directory('')}'. Name a model: --model DIR, or --config CONFIG --model_path WEIGHTS."
         )
-    return export_directory(present[0])
+    return _released_export(present[0])
 
 
-def _released(name: str) -> Path:
+def _released_export(name: str) -> Path:
     directory = export_directory(name)
     if not directory.is_dir():
         raise UserError(
-            f"released model '{name}' is not here: '{directory}' does not exist. Fetch or export it into that folder."
+            f"released model '{name}' is not here: '{directory}' does not exist. Fetch it with "
+            f"'python export_model/download_export_model.py {name}', or export it into that folder."
         )
+    if name in released():
+        for file, expected in released()[name].export.items():
+            check_file(name, directory / file, expected)
+    else:
+        logger.warning("'%s' is in no table of released files: '%s' is not compared with sums", name, directory)
     return directory

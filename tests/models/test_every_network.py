@@ -34,6 +34,8 @@ from paddle_portrait.preprocess import Preprocess
 from paddle_portrait.registry import BACKBONES, CHILD_REGISTRIES, HEADS, MODELS, Registry
 
 ROOT = Path(__file__).resolve().parents[2]
+# All networks are converted in the set-up of the first test that needs one.
+pytestmark = pytest.mark.timeout(1800)
 SMALL_HW = (64, 64)
 AWKWARD_SIZES_HW = ((75, 101), (16, 24), (1, 1))
 # Arguments with which a giant (more than ten million values) becomes small enough to be run here.

@@ -9,6 +9,7 @@ from paddle import nn
 
 from paddle_portrait.errors import UserError
 from paddle_portrait.models import PPHumanSegLite, load_weights, read_weights
+from paddle_portrait.models.weights import save_weights
 
 
 class _Malicious:
@@ -139,3 +140,25 @@ def test_a_fourth_channel_of_zeros_answers_as_before_until_it_is_trained(tmp_pat
     image, mask = paddle.rand([1, 3, 64, 64]), paddle.rand([1, 1, 64, 64])
     answer = video(paddle.concat([image, mask], axis=1)).logits
     np.testing.assert_allclose(answer.numpy(), picture(image).logits.numpy(), atol=1e-5)
+
+
+def test_large_files_are_compressed_and_read_back(tmp_path):
+    arrays = {"weight": np.tile(np.arange(50, dtype=np.float32), (40, 1)), "bias": np.ones(3, np.float32)}
+    plain, small = tmp_path / "plain.pdparams", tmp_path / "small.pdparams"
+    save_weights(arrays, plain, largest=1_000_000)
+    save_weights(arrays, small, largest=1_000)
+    assert plain.read_bytes()[:2] != b"\x1f\x8b" and small.stat().st_size < plain.stat().st_size / 10
+    for path in (plain, small):
+        read = read_weights(path)
+        assert {name: array.tolist() for name, array in read.items()} == {n: a.tolist() for n, a in arrays.items()}
+    again = tmp_path / "again.pdparams"
+    save_weights(arrays, again, largest=1_000)
+    assert again.read_bytes() == small.read_bytes()
+
+
+def test_a_damaged_compressed_file_is_a_users_error(tmp_path):
+    path = tmp_path / "model.pdparams"
+    save_weights({"weight": np.zeros((100, 100), np.float32)}, path, largest=10)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(UserError, match="damaged"):
+        read_weights(path)

@@ -1,0 +1,184 @@
+"""From trained weights to a released model: a small export that is proved, an answer to remember, a table entry."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from paddle import nn
+
+from paddle_portrait import zoo
+from paddle_portrait.config import load_config
+from paddle_portrait.console import logger
+from paddle_portrait.data.synthesis import render_portrait
+from paddle_portrait.engine.trained import input_channels, load_trained
+from paddle_portrait.errors import UserError, describe_unknown
+from paddle_portrait.export.compact import store_compactly
+from paddle_portrait.export.exporter import export_model
+from paddle_portrait.export.parity import make_trials, measure, write_parity
+from paddle_portrait.export.publish import publish, staging
+from paddle_portrait.inference import Predictor
+from paddle_portrait.inference.deploy_file import DeployFile
+from paddle_portrait.preprocess import Preprocess
+from paddle_portrait.zoo.released import TABLE, Released, ReleasedFile, write_entry
+
+LARGEST_FILE = 5_000_000  # bytes of one file
+BUDGET = 40_000_000  # bytes of all weights and exports together
+OUTPUT_OP = "sigmoid"
+
+_TARGET = "onnx"
+_BESIDE_WEIGHTS = ("LICENSE", "NOTICE")
+_PORTRAIT_SEEDS = (7001, 7002, 7003)
+_PORTRAIT_HW = (320, 240)
+_ANSWER_SIDE = 16
+
+
+@dataclass(frozen=True)
+class ReleasePlan:
+    """What is to be released.
+
+    Attributes:
+        name: zoo name.
+        config: YAML of the network, relative to the repository.
+        licence: name of the weights' licence.
+        source: where the weights come from: an address, or the command that trained them.
+    """
+
+    name: str
+    config: str
+    licence: str
+    source: str
+
+
+def release(plan: ReleasePlan, root: Path, table: Path = TABLE) -> Released:
+    """Export the weights of ``root/pretrained_model/NAME`` and enter them in the table.
+
+    Writes ``export_model/NAME`` (ONNX giving the person's probability, with fewer bits for weights where that changes
+    no probability by more than 1e-4) and ``tests/golden/NAME.json`` below ``root``.
+
+    Args:
+        plan: what to release.
+        root: the repository.
+        table: the table of released models.
+
+    Raises:
+        UserError: unknown name, missing files, a file over 5 MB, all together over the budget, or an export that
+            does not compute what the weights do.
+    """
+    if plan.name not in zoo.NAMES:
+        raise UserError(describe_unknown("zoo name", plan.name, zoo.NAMES))
+    weights = root / "pretrained_model" / plan.name / "model.pdparams"
+    folder = root / "export_model" / plan.name
+    config = load_config(root / plan.config)
+    network = load_trained(config, str(weights))
+    channels = input_channels(config, Preprocess.from_transforms(config.inference_transforms()))
+    export_model(network, config, folder, (_TARGET,), OUTPUT_OP, channels=channels)
+    _shrink(network, folder)
+    for name in _BESIDE_WEIGHTS:
+        if (weights.parent / name).is_file():
+            shutil.copyfile(weights.parent / name, folder / name)
+    _check_sizes(root)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    entry = Released(
+        config=plan.config,
+        licence=plan.licence,
+        source=plan.source,
+        output_op=OUTPUT_OP,
+        weights=ReleasedFile.of(weights),
+        export={path.relative_to(folder).as_posix(): ReleasedFile.of(path) for path in files},
+    )
+    _write_golden(root / "tests" / "golden" / f"{plan.name}.json", plan.name, folder, entry)
+    write_entry(plan.name, entry, table)
+    return entry
+
+
+def answers(predict: Callable[[np.ndarray], np.ndarray]) -> list[list[list[float]]]:
+    """Return what a model says of three generated portraits: mean probability in 16×16 cells, four decimals.
+
+    Args:
+        predict: from uint8 H×W×3 RGB to the person's probability, float32 H×W.
+    """
+    found = []
+    for seed in _PORTRAIT_SEEDS:
+        probability = predict(render_portrait(seed, _PORTRAIT_HW)[0])
+        cells = cv2.resize(probability, (_ANSWER_SIDE, _ANSWER_SIDE), interpolation=cv2.INTER_AREA)
+        found.append([[round(float(value), 4) for value in row] for row in cells])
+    return found
+
+
+def plan_of(name: str, config: str | None = None, licence: str | None = None, source: str | None = None) -> ReleasePlan:
+    """Return the plan for a zoo name; what is not given comes from the recipe that converted it.
+
+    Raises:
+        UserError: something is neither given nor in a recipe.
+    """
+    from paddle_portrait.convert.recipes import all_recipes
+
+    recipe = all_recipes().get(name)
+    origin = recipe.origin if recipe is not None else None
+    values = {
+        "config": config or (recipe.config if recipe is not None else None),
+        "licence": licence or (origin.licence if origin is not None else None),
+        "source": source or (origin.url if origin is not None else None),
+    }
+    missing = [f"--{key}" for key, value in values.items() if not value]
+    if missing:
+        raise UserError(f"no recipe converts '{name}', so say its {' and '.join(missing)}.")
+    return ReleasePlan(name, **{key: str(value) for key, value in values.items()})
+
+
+def _shrink(network: nn.Layer, folder: Path) -> None:
+    """Store the export's weights in fewer bits where that passes the proof; else leave it as it is."""
+    deploy = DeployFile.read(folder)
+    assert deploy.input_shape is not None  # our own export says it
+    count, channels, height, width = deploy.input_shape
+    trials = make_trials(network, deploy.preprocess, (count, channels, height, width))
+    files = deploy.targets[_TARGET]
+    for rounded in (True, False):
+        with staging(folder) as directory:
+            candidate = directory / "finished"
+            (candidate / files.model).parent.mkdir(parents=True)
+            store_compactly(folder / files.model, candidate / files.model, rounded)
+            files.record_sums(candidate)
+            deploy.write(candidate)
+            proof = measure(candidate, _TARGET, trials, OUTPUT_OP)
+            if not proof.passed:
+                continue
+            write_parity(candidate, {_TARGET: proof})
+            before = (folder / files.model).stat().st_size
+            publish(candidate, folder)
+            kind = "float16 or bytes" if rounded else "what holds them exactly"
+            logger.info("%s: weights kept as %s, %d -> %d bytes", folder.name, kind, before, proof.bytes)
+            return
+
+
+def _check_sizes(root: Path) -> None:
+    files = [
+        path
+        for kind in ("pretrained_model", "export_model")
+        for name in zoo.NAMES
+        for path in (root / kind / name).rglob("*")
+        if path.is_file()
+    ]
+    large = [path for path in files if path.stat().st_size > LARGEST_FILE]
+    if large:
+        raise UserError(f"over {LARGEST_FILE / 1e6:g} MB, too large for the repository: {', '.join(map(str, large))}.")
+    total = sum(path.stat().st_size for path in files)
+    level = logger.warning if total > BUDGET else logger.info
+    level("released weights and exports: %.1f of %.0f MB", total / 1e6, BUDGET / 1e6)
+
+
+def _write_golden(path: Path, name: str, folder: Path, entry: Released) -> None:
+    content = {
+        "name": name,
+        "weights_sha256": entry.weights.sha256,
+        "portraits": {"seeds": list(_PORTRAIT_SEEDS), "size_hw": list(_PORTRAIT_HW)},
+        "probabilities": answers(Predictor.load(folder, _TARGET, threads=1)),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content) + "\n", encoding="utf-8")

@@ -1,0 +1,10 @@
+"""Release weights under a zoo name: see `python tools/release_model.py --help`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from paddle_portrait.cli.release_model import main
+
+if __name__ == "__main__":
+    sys.exit(main())
