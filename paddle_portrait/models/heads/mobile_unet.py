@@ -42,6 +42,7 @@ class MobileUNetHead(nn.Layer):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
+        self.upsample = upsample
         if len(channels) != len(in_channels):
             raise UserError(
                 f"MobileUNetHead: {len(channels)} channels given, but the backbone hands over {len(in_channels)} "
@@ -61,8 +62,10 @@ class MobileUNetHead(nn.Layer):
         *skips, x = features
         for step, skip in zip(self.steps, reversed(skips), strict=False):
             x = paddle.concat([step(x, spatial_size(skip)), skip], axis=1)
-        x = self.steps[-1](x, input_size)
-        return SegOutput(resize_bilinear(self.classify(x), input_size))
+        logits = self.classify(self.steps[-1](x, input_size))
+        if self.upsample == "deconv":  # on features that begin at 1/4, doubling ends at 1/2
+            logits = resize_bilinear(logits, input_size)
+        return SegOutput(logits)
 
 
 class UpStep(nn.Layer):
