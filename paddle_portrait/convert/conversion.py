@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from paddle_portrait.convert.batch_norm import lacks_statistics, restore_statist
 from paddle_portrait.convert.calibration import calibration_batches
 from paddle_portrait.convert.golden import GoldenResult, check_golden, network_input
 from paddle_portrait.convert.recipes import Recipe
-from paddle_portrait.convert.source import read_source
+from paddle_portrait.convert.source import SourceModel, read_source
 from paddle_portrait.errors import UserError
 from paddle_portrait.models.weights import LoadReport, load_arrays
 from paddle_portrait.preprocess import Preprocess
@@ -77,20 +77,23 @@ def convert(recipe: Recipe, checkpoints: str | Path, calibration: str | Path | N
     preprocess = Preprocess.from_transforms(config.inference_transforms())
     paths = tuple(Path(checkpoints) / source for source in recipe.sources)
     blank = np.zeros((*(preprocess.input_size_hw or _DEFAULT_SIZE), 3), np.uint8)
-    state = recipe.match(network, [read_source(path) for path in paths], network_input(network, preprocess, [blank]))
+    sources = [read_source(path) for path in paths]
+    state = recipe.match(network, sources, network_input(network, preprocess, [blank]))
     report = load_arrays(network, state, ", ".join(map(str, paths)))
     golden = _compare(recipe, network, preprocess, checkpoints)
     restored = 0
-    if _has_folded_norms(network, state):
+    if _has_folded_norms(network, state, sources):
         restored = restore_statistics(network, calibration_batches(network, preprocess, calibration))
         golden = _compare(recipe, network, preprocess, checkpoints)
     return Conversion(recipe, config, preprocess, network, report, golden, restored, paths)
 
 
-def _has_folded_norms(network: nn.Layer, state: Mapping[str, np.ndarray]) -> bool:
-    """Say whether a batch norm that the files filled lacks statistics."""
+def _has_folded_norms(network: nn.Layer, state: Mapping[str, np.ndarray], sources: Sequence[SourceModel]) -> bool:
+    """Say whether a batch norm that lacks statistics was filled although the files do not hold it."""
     norms = ((name, layer) for name, layer in network.named_sublayers() if isinstance(layer, nn.BatchNorm2D))
-    return any(lacks_statistics(layer) for name, layer in norms if f"{name}._mean" in state)
+    filled = [layer for name, layer in norms if f"{name}._mean" in state]
+    kept = sum(layer.kind == "batch_norm" for source in sources for layer in source.layers)
+    return len(filled) > kept and any(lacks_statistics(layer) for layer in filled)
 
 
 def _compare(recipe: Recipe, network: nn.Layer, preprocess: Preprocess, checkpoints: str | Path) -> GoldenResult | None:

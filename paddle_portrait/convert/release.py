@@ -40,7 +40,7 @@ def write_release(conversion: Conversion, directory: str | Path) -> Path:
     card = directory / CARD
     kept = _figures(card) or f"{FIGURES}\n\nNot measured yet.\n"
     card.write_text(_card(conversion, weights) + "\n" + kept, encoding="utf-8")
-    logger.info("%s: weights, licence and model card written", directory)
+    logger.info("%s written", directory)
     return weights
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -114,3 +115,16 @@ def test_every_released_name_of_others_has_a_recipe_that_can_run():
 def test_list_prints_names_and_files(capfd):
     assert main(["--list"]) == 0
     assert "slim_net/slim_reshape_v2.h5" in capfd.readouterr().out
+
+
+def test_checkpoints_beside_the_data_sets_are_linked(tmp_path):
+    """data/link_shared_data.py, with a folder as the shared one is."""
+    specification = importlib.util.spec_from_file_location("link_shared_data", ROOT / "data" / "link_shared_data.py")
+    script = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(script)
+    (tmp_path / "shared" / "data" / "eg1800").mkdir(parents=True)
+    (tmp_path / "shared" / "checkpoints").mkdir()
+    (tmp_path / "shared" / "checkpoints" / "SHA256SUMS").write_text("x", encoding="utf-8")
+    out = tmp_path / "repository" / "data"
+    assert script.main(["--source", str(tmp_path / "shared" / "data"), "--out", str(out)]) == 0
+    assert (out / "checkpoints" / "SHA256SUMS").is_file() and (out / "eg1800").is_dir()

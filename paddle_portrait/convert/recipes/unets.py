@@ -59,6 +59,6 @@ RECIPES = (
         match=by_execution(),
         origin=MEDIAPIPE,
         golden=Golden("selfie_landscape_144x256.npz"),
-        note="MediaPipe's selfie segmentation, landscape, 256×144 (width × height): general's network, its own weights.",
+        note="MediaPipe's selfie segmentation, landscape, 256×144 (width × height): general's network, other weights.",
     ),
 )
