@@ -41,6 +41,7 @@ class EncoderDecoder(nn.Layer):
         pretrained: str | None = None,
     ) -> None:
         super().__init__()
+        self.num_classes = num_classes
         channels = _feature_channels(backbone)
         self.backbone = backbone
         self.backbone_indices = list(range(len(channels)) if backbone_indices is None else backbone_indices)

@@ -12,10 +12,12 @@ import pytest
 
 from paddle_portrait import zoo
 from paddle_portrait.cli.convert_checkpoint import main
+from paddle_portrait.config import load_config
 from paddle_portrait.convert.conversion import ROOT
 from paddle_portrait.convert.recipes import all_recipes
 from paddle_portrait.convert.recipes.recipe import OUTPUTS
 from paddle_portrait.models import PPHumanSegLite, load_weights, read_weights
+from paddle_portrait.registry import MODELS
 from paddle_portrait.zoo.download import sha256_of
 
 _CONFIG = str(ROOT / "configs/pp_humanseg/lite_192x192_mini_portraits.yml")
@@ -128,3 +130,25 @@ def test_checkpoints_beside_the_data_sets_are_linked(tmp_path):
     out = tmp_path / "repository" / "data"
     assert script.main(["--source", str(tmp_path / "shared" / "data"), "--out", str(out)]) == 0
     assert (out / "checkpoints" / "SHA256SUMS").is_file() and (out / "eg1800").is_dir()
+
+
+_FORMS = (
+    "deeplab_mnv2_513",
+    "mnv3_small_256",
+    "prisma_net_256",
+    "sinet_320",
+    "mediapipe_selfie_general",
+    "slimnet_512",
+)
+
+
+@pytest.mark.parametrize("name", _FORMS)
+def test_a_fine_tune_with_other_classes_says_which_layers_are_new(name, tmp_path):
+    """Whatever the family calls its last layers; the rest of the network is loaded."""
+    node = load_config(ROOT / all_recipes()[name].config)["model"]
+    node = {key: value for key, value in node.items() if key != "pretrained"}
+    released = MODELS.build_node(node)
+    paddle.save(released.state_dict(), str(tmp_path / "model.pdparams"))
+    report = load_weights(MODELS.build_node({**node, "num_classes": 5}), tmp_path)
+    assert report.new and not (report.mismatched or report.missing or report.unexpected or report.resized)
+    assert len(report.matched) + len(report.new) == len(released.state_dict())
