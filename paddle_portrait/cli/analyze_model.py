@@ -23,13 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--all", action="store_true", help="all networks of docs/models.yml: renews docs/models.json, .md"
     )
-    add(
-        *("--input_shape",),
-        type=int,
-        nargs="+",
-        metavar="SIZE",
-        help="H W, or N C H W (default: the size that the config's transforms end in)",
-    )
+    add("--input_shape", type=int, nargs="+", metavar="SIZE", help="H W or N C H W (default: the config's)")
     add("--time", action="store_true", help="also measure, by layer in Paddle and by operator in ONNX Runtime")
     add("--runs", type=int, default=20, help="runs that --time takes the middle of (default: 20)")
     add("--json", metavar="FILE", help="write everything to FILE too")

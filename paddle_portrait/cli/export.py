@@ -22,16 +22,10 @@ def build_parser() -> argparse.ArgumentParser:
         description="Export a trained network with deploy.yaml and parity.json; fails when the export differs from it."
     )
     add = parser.add_argument
-    add("--config", required=True, help="YAML config of the network")
-    add("--model_path", help="its weights: a .pdparams file or a checkpoint directory (needed)")
+    add("--config", help="YAML config of the network (default: that of the released model that --model_path names)")
+    add("--model_path", help="its weights: a .pdparams file, a checkpoint directory or a zoo name (needed)")
     add("--save_dir", default="output", help="directory of the export (default: output)")
-    add(
-        *("--input_shape",),
-        type=int,
-        nargs="+",
-        metavar="SIZE",
-        help="H W, or N C H W; -1: any (default: the size that the config's transforms end in, else any)",
-    )
+    add("--input_shape", type=int, nargs="+", metavar="SIZE", help="H W or N C H W; -1: any (default: the config's)")
     add("--output_op", help="argmax, softmax, sigmoid (person only) or none (default: the config's, else argmax)")
     add("--with_softmax", action="store_true", help="probabilities: the same as --output_op softmax")
     add("--without_argmax", action="store_true", help="no class numbers: logits, or with --with_softmax probabilities")
@@ -50,8 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from paddle_portrait.config import load_config
     from paddle_portrait.export.choices import settle_output_op
+    from paddle_portrait.zoo import config_for
 
-    config = load_config(arguments.config, arguments.opts)
+    config = load_config(config_for(arguments.config, arguments.model_path), arguments.opts)
     config.require("export")
     _refuse_what_is_not_done(config)
     output_op = settle_output_op(

@@ -24,7 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--image_path", required=True, help="a picture, a folder (searched to its depth), a glob, or a .txt list")
     add("--save_dir", default="output/result", help="folder of the results (default: output/result)")
     add("--config", help="YAML config of a checkpoint")
-    add("--model_path", help="its weights: a .pdparams file or a checkpoint directory")
+    add("--model_path", help="its weights: a .pdparams file, a checkpoint directory or a zoo name")
     add("--model", metavar="DIR|NAME", help="instead: an exported directory or a zoo name")
     add("--backend", help="runtime of an exported model: auto, onnx, paddle, ... (default: auto)")
     add("--threads", type=int, help="threads of an exported model's runtime (default: the runtime's)")
@@ -72,11 +72,10 @@ def _export(arguments: argparse.Namespace) -> Callable[[Any], Any]:
 
 def _checkpoint(arguments: argparse.Namespace) -> Callable[[Any], Any]:
     from paddle_portrait.config import load_config
+    from paddle_portrait.zoo import config_for
 
     _refuse(arguments, ("model", "backend", "threads"), "a checkpoint; leave out --config and --model_path instead")
-    if not arguments.config:
-        raise UserError("--model_path needs --config, the YAML with which these weights were trained.")
-    config = load_config(arguments.config, arguments.opts)
+    config = load_config(config_for(arguments.config, arguments.model_path), arguments.opts)
     config.require("predict")
 
     from paddle_portrait.engine.environment import choose_device

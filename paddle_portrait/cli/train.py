@@ -28,9 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _train(arguments: argparse.Namespace, command: list[str]) -> int:
     from paddle_portrait.config import load_config
     from paddle_portrait.engine import distributed
+    from paddle_portrait.zoo import config_for
 
     overrides = {key: getattr(arguments, flag) for flag, key in OVERRIDES.items()}
-    config = load_config(arguments.config, arguments.opts, overrides)
+    config = load_config(config_for(arguments.config, arguments.model_path), arguments.opts, overrides)
     if arguments.print_config:
         print(config.dump_with_sources())
         return 0
@@ -70,6 +71,7 @@ def _run(arguments: argparse.Namespace, config: Config, save_dir: Path) -> int:
         use_ema=arguments.use_ema or bool(config.get("train.use_ema")),
         resume=arguments.resume_model or config.get("train.resume_model"),
         profiler_options=arguments.profiler_options or config.get("train.profiler_options"),
+        weights=arguments.model_path,
     )
     return INTERRUPTED if train(config, options).stopped_by_signal else 0
 

@@ -25,7 +25,8 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description="Train a portrait segmentation network.")
     add = parser.add_argument
-    add("--config", required=True, help="YAML config")
+    add("--config", help="YAML config (default: that of the released model that --model_path names)")
+    add("--model_path", help="weights to start from: a .pdparams file, a checkpoint's folder or a zoo name")
     add("--save_dir", default=None, help="folder of checkpoints, log and curves (default: output)")
     add("--iters", type=int, help="iterations to train")
     add("--batch_size", type=int, help="images of one step, over all processes")

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from paddle_portrait.cli.predict_flags import add_predict_flags, predict_options
+from paddle_portrait.console import run_command
 
 _EPILOG = """
 The split: --split val (default) or test. A split marked 'final: true' in the config is judged only with --final,
 which alone also chooses it; the look is written, dated, into MODEL_CARD.md beside the weights.
-Another list: --opts val_dataset.dataset_root=DIR val_dataset.val_path=DIR/list.txt
-"""
+Another list: --opts val_dataset.dataset_root=DIR val_dataset.val_path=DIR/list.txt"""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -26,8 +26,8 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--config", required=True, help="YAML config")
-    add("--model_path", help="weights to judge: a .pdparams file or a checkpoint's folder (required)")
+    add("--config", help="YAML config (default: that of the released model that --model_path names)")
+    add("--model_path", help="weights to judge: a .pdparams file, a checkpoint's folder or a zoo name (required)")
     add("--split", choices=("val", "test"), help="the config's val_dataset or test_dataset (default: val)")
     add("--final", action="store_true", help="take the one look at a split marked 'final: true'")
     add("--sequence", action="store_true", help="also judge flicker: a folder's files, in list order, are frames")
@@ -46,8 +46,6 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = build_parser().parse_args(argv)
-    from paddle_portrait.console import run_command
-
     return run_command(lambda: _judge(arguments, list(sys.argv[1:] if argv is None else argv)))
 
 
@@ -55,8 +53,10 @@ def _judge(arguments: argparse.Namespace, command: list[str]) -> int:
     from paddle_portrait.config import load_config
     from paddle_portrait.engine import distributed
     from paddle_portrait.errors import UserError
+    from paddle_portrait.zoo import config_for
 
-    config = load_config(arguments.config, arguments.opts, {"num_workers": arguments.num_workers})
+    named = config_for(arguments.config, arguments.model_path)
+    config = load_config(named, arguments.opts, {"num_workers": arguments.num_workers})
     if arguments.print_config:
         print(config.dump_with_sources())
         return 0

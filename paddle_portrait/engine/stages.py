@@ -50,7 +50,7 @@ def _stage_options(options: RunOptions, stage: Mapping[str, Any], previous: Path
         save_dir=options.save_dir / str(stage["name"]),
         freeze=tuple(stage.get("freeze") or ()),
         length=length or None,
-        weights=_start_weights(stage, previous),
+        weights=_start_weights(stage, previous) or options.weights,
     )
 
 

@@ -74,13 +74,13 @@ def find_levels(array: np.ndarray) -> Levels | None:
     if step <= 0 or count >= _LEVELS:
         return None
     step = (values[-1] - values[0]) / count
-    zero = np.rint(-values[0] / step)
-    if not 0 <= zero < _LEVELS or zero + np.rint(values[-1] / step) >= _LEVELS:
+    zero = max(np.rint(-values[0] / step), 0.0)
+    if zero >= _LEVELS or zero + np.rint(values[-1] / step) >= _LEVELS:
         return None
     levels = np.rint(array / step + zero)
     scale = np.float32(step)
     widened = ((levels - zero) * scale).astype(np.float32)
-    if np.abs(widened - array).max() > 1e-5 * np.abs(array).max():
+    if np.abs(widened - array).max() > 1e-6 * np.abs(array).max():
         return None
     return Levels(levels.astype(np.uint8), scale, np.uint8(zero))
 
@@ -93,7 +93,7 @@ def _store(name: str, array: np.ndarray, rounded: bool) -> tuple[list[TensorProt
     from onnx import TensorProto as Types
     from onnx import helper, numpy_helper
 
-    def constant(values: np.ndarray, part: str) -> TensorProto:
+    def constant(values: np.ndarray | np.generic, part: str) -> TensorProto:
         return numpy_helper.from_array(np.asarray(values), f"{name}/{part}")
 
     found = find_levels(array)

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from paddle_portrait import zoo
 from paddle_portrait.config import Config
 from paddle_portrait.console import logger
 from paddle_portrait.data.datasets.foreign import as_dataset
@@ -34,7 +35,7 @@ class JudgeOptions:
     """What to judge and where to write.
 
     Attributes:
-        model_path: weight file or checkpoint directory.
+        model_path: weight file, checkpoint directory or zoo name.
         save_dir: folder of ``report.json`` and ``report.html``.
         split: ``val`` or ``test``; None is ``val``, and with ``final`` the split that is marked final.
         final: the one look at a split that is marked ``final: true``.
@@ -170,12 +171,12 @@ def _with_transforms(config: Config, section: str) -> dict[str, Any]:
 
 
 def _weights_file(model_path: str) -> Path:
-    path = Path(model_path)
+    path = zoo.find_weights(model_path)
     path = path / "model.pdparams" if path.is_dir() else path
     if not path.is_file():
         raise UserError(
-            f"--model_path '{model_path}' holds no weights. Give a .pdparams file or a checkpoint's folder, such as "
-            "output/best_model."
+            f"--model_path '{model_path}' holds no weights. Give a .pdparams file, a checkpoint's folder, such as "
+            "output/best_model, or a zoo name."
         )
     return path
 

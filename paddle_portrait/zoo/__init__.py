@@ -65,6 +65,20 @@ def find_config(name: str) -> Path:
     return path
 
 
+def config_for(config: str | None, model_path: str | None) -> str:
+    """Return the config that ``--config`` and ``--model_path`` name: a released model brings its own.
+
+    Raises:
+        UserError: neither names one.
+    """
+    if config is not None:
+        return config
+    if model_path in released():
+        return str(find_config(str(model_path)))
+    what = "--config is missing" if model_path is None else f"--model_path needs --config: whose are '{model_path}'"
+    raise UserError(f"{what}? Name the YAML of the network. Only a released model, by its zoo name, brings its own.")
+
+
 def find_export(directory_or_name: str | os.PathLike[str]) -> Path:
     """Return the exported directory that a path or a zoo name means; a directory of that name goes first.
 
