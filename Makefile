@@ -42,6 +42,7 @@ check-configs: $(STAMP) ## check every shipped YAML without running anything
 bench: $(STAMP) ## run the benchmarks of benchmarks/ (long); results in benchmarks/results/
 	$(PY) benchmarks/startup_cost.py
 	$(PY) benchmarks/augmentation_cost.py
+	$(PY) benchmarks/connectivity_cost.py
 	$(PY) benchmarks/kernel_ops.py
 	$(PY) benchmarks/resume_cost.py
 	$(PY) benchmarks/training_speed.py

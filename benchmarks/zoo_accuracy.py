@@ -33,7 +33,7 @@ def config_of(name: str) -> Path:
 def judge(name: str) -> dict[str, Any]:
     """Return one released model's figures on both splits."""
     from paddle_portrait.config import load_config
-    from paddle_portrait.data.datasets import as_dataset
+    from paddle_portrait.data.datasets.foreign import as_dataset
     from paddle_portrait.engine.evaluator import evaluate
     from paddle_portrait.engine.trained import load_trained
     from paddle_portrait.registry import DATASETS
