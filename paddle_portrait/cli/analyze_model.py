@@ -64,9 +64,9 @@ def _analyse(arguments: argparse.Namespace) -> int:
 
 
 def _document() -> int:
-    from paddle_portrait.analysis.catalogue import write_catalogue
+    from paddle_portrait.analysis.catalogue import LIST, write_catalogue
 
-    for path in write_catalogue(Path("docs")):
+    for path in write_catalogue(LIST.parent):
         print(f"written: {path}")
     return 0
 
