@@ -56,7 +56,7 @@ def normal_sha256(text: str) -> str:
     return digits
 
 
-def fetch(url: str, target: str | Path, sha256: str, progress: bool = True) -> Path:
+def fetch(url: str, target: str | Path, sha256: str | None, progress: bool = True) -> Path:
     """Fetch ``url`` into the file ``target``; a file there with the right checksum is kept.
 
     What an interrupted download left (``target`` + ".part") is continued. A connection that breaks or ends early is
@@ -65,7 +65,7 @@ def fetch(url: str, target: str | Path, sha256: str, progress: bool = True) -> P
     Args:
         url: http or https.
         target: the file to write; its folder is made.
-        sha256: expected checksum.
+        sha256: expected checksum; None takes whatever the server sends, and logs its checksum.
         progress: show a progress bar.
 
     Returns:
@@ -74,17 +74,22 @@ def fetch(url: str, target: str | Path, sha256: str, progress: bool = True) -> P
     Raises:
         DownloadError: the server refuses, breaks off for good, or sends another file.
     """
-    target, expected = Path(target), normal_sha256(sha256)
+    target, expected = Path(target), None if sha256 is None else normal_sha256(sha256)
     if urlsplit(url).scheme not in ("http", "https"):
         raise DownloadError(f"'{url}' is no http or https address.")
-    if target.is_file() and sha256_of(target) == expected:
+    if expected is not None and target.is_file() and sha256_of(target) == expected:
         logger.info("%s is here already and has the expected checksum: kept", target)
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
+    if expected is None:
+        part.unlink(missing_ok=True)  # nothing would tell whether two halves belong together
     continued = part.exists()
     _fetch_with_retries(url, part, progress)
     found = sha256_of(part)
+    if expected is None:
+        logger.warning("%s: taken without a known checksum; this file's SHA-256 is %s", url, found)
+        expected = found
     if found != expected and continued:
         logger.info("what was continued does not fit together: fetching %s again from its start", url)
         part.unlink()
@@ -178,11 +183,11 @@ def file_name_of(url: str) -> str:
     return re.sub(r"[^\w.\-]+", "_", name).lstrip(".") or "download"
 
 
-def fetch_into(url: str, folder: str | Path, sha256: str, progress: bool = True) -> bool:
+def fetch_into(url: str, folder: str | Path, sha256: str | None, progress: bool = True) -> bool:
     """Fetch an archive (or a single file) and put what it holds into ``folder``.
 
     When an archive holds one folder only, that folder's contents are what arrives. A folder that came from the same
-    file is kept.
+    file is kept; without a checksum (see :func:`fetch`), one that came from the same address.
 
     Returns:
         True when it was fetched, False when it was kept.
@@ -190,8 +195,9 @@ def fetch_into(url: str, folder: str | Path, sha256: str, progress: bool = True)
     Raises:
         DownloadError: it cannot be fetched or unpacked, or ``folder`` holds something else.
     """
-    folder, expected = Path(folder), normal_sha256(sha256)
-    if _source_of(folder) == expected:
+    folder, expected = Path(folder), None if sha256 is None else normal_sha256(sha256)
+    source = _source_of(folder)
+    if source is not None and (source["sha256"] == expected or (expected is None and source["url"] == url)):
         return False
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DownloadError(f"'{folder}' is there already and holds something else; name another folder, or empty it.")
@@ -207,7 +213,7 @@ def fetch_into(url: str, folder: str | Path, sha256: str, progress: bool = True)
         found = list(contents.iterdir())
         if len(found) == 1 and found[0].is_dir():
             contents = found[0]
-        source = {"url": url, "sha256": expected}
+        source = {"url": url, "sha256": sha256_of(archive)}
         (contents / _SOURCE_FILE).write_text(json.dumps(source, indent=1) + "\n", encoding="utf-8")
         if folder.exists():
             folder.rmdir()
@@ -216,9 +222,10 @@ def fetch_into(url: str, folder: str | Path, sha256: str, progress: bool = True)
     return True
 
 
-def _source_of(folder: Path) -> str | None:
+def _source_of(folder: Path) -> dict[str, str] | None:
     try:
-        return str(json.loads((folder / _SOURCE_FILE).read_text(encoding="utf-8"))["sha256"])
+        content = json.loads((folder / _SOURCE_FILE).read_text(encoding="utf-8"))
+        return {"url": str(content["url"]), "sha256": str(content["sha256"])}
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = sorted((ROOT / "tools").glob("*.py"))
-SCRIPTS = [*TOOLS, *sorted((ROOT / "data").glob("*.py")), *sorted((ROOT / "benchmarks").glob("[!_]*.py"))]
+FOLDERS = ("data", "pretrained_model", "export_model", "benchmarks")
+SCRIPTS = [*TOOLS, *(path for folder in FOLDERS for path in sorted((ROOT / folder).glob("[!_]*.py")))]
 
 # Stands in for Paddle on sys.path: importing it on the way to --help is what makes a help slow.
 NO_PADDLE = "raise ImportError('--help imports paddle')"
