@@ -31,7 +31,7 @@ def config_of(name: str) -> Path:
 
 
 def judge(name: str) -> dict[str, Any]:
-    """Return one released model's figures on both splits."""
+    """Return one released model's figures on both sets of photos."""
     from paddle_portrait.config import load_config
     from paddle_portrait.data.datasets.foreign import as_dataset
     from paddle_portrait.engine.evaluator import evaluate
@@ -52,8 +52,21 @@ def judge(name: str) -> dict[str, Any]:
     return figures
 
 
+def write_card(name: str, figures: dict[str, Any]) -> None:
+    """Put the figures of a model under the heading of its card that a new conversion leaves as it is."""
+    card = ROOT / "pretrained_model" / name / "MODEL_CARD.md"
+    head = card.read_text(encoding="utf-8").split("\n## Figures\n")[0]
+    rows = [
+        "| {} | {images:.0f} | {miou:.4f} | {person_iou:.4f} | {boundary_iou:.4f} |".format(split, **figures[split])
+        for split in SPLITS
+    ]
+    table = "\n".join(["| photos | images | mIoU | person IoU | boundary IoU |", "|---|---|---|---|---|", *rows])
+    command = f"`python benchmarks/zoo_accuracy.py {name}`"
+    card.write_text(f"{head}\n## Figures\n\nOf these weights as released, by {command}.\n\n{table}\n", encoding="utf-8")
+
+
 def main() -> None:
-    """Judge and record."""
+    """Judge, record, and write the cards."""
     from paddle_portrait import zoo
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -64,6 +77,7 @@ def main() -> None:
     figures = json.loads(earlier.read_text(encoding="utf-8"))["figures"] if earlier.is_file() else {}
     for name in arguments.names or here:
         figures[name] = judge(name)
+        write_card(name, figures[name])
     record(NAME, {name: figures[name] for name in zoo.NAMES if name in figures})
 
 

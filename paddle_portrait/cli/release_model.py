@@ -26,6 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="zoo names")
     add("--all", action="store_true", help="every zoo name whose weights are there")
+    add("--weights_only", action="store_true", help="prove the export, but do not keep it: for large networks")
     add("--config", help="YAML of the network (default: that of the recipe that converted the weights)")
     add("--licence", help="of the weights (default: the recipe's)")
     add("--source", help="where the weights come from: an address, or the command that trained them")
@@ -53,7 +54,7 @@ def _release(arguments: argparse.Namespace) -> int:
 
     for name in present if arguments.all else arguments.names:
         plan = plan_of(name, arguments.config, arguments.licence, arguments.source)
-        entry = release(plan, Path(__file__).resolve().parents[2])
+        entry = release(plan, Path(__file__).resolve().parents[2], weights_only=arguments.weights_only)
         print(f"{name}: {entry.weights.bytes} bytes of weights, {sum(f.bytes for f in entry.export.values())} exported")
     return 0
 

@@ -55,7 +55,7 @@ class ReleasePlan:
     source: str
 
 
-def release(plan: ReleasePlan, root: Path, table: Path = TABLE) -> Released:
+def release(plan: ReleasePlan, root: Path, table: Path = TABLE, weights_only: bool = False) -> Released:
     """Export the weights of ``root/pretrained_model/NAME`` and enter them in the table.
 
     Writes ``export_model/NAME`` (ONNX giving the person's probability, with fewer bits for weights where that changes
@@ -65,6 +65,7 @@ def release(plan: ReleasePlan, root: Path, table: Path = TABLE) -> Released:
         plan: what to release.
         root: the repository.
         table: the table of released models.
+        weights_only: prove the export, then delete it: whoever wants it makes it from the weights.
 
     Raises:
         UserError: unknown name, missing files, a file over 5 MB, all together over the budget, or an export that
@@ -82,6 +83,10 @@ def release(plan: ReleasePlan, root: Path, table: Path = TABLE) -> Released:
     for name in _BESIDE_WEIGHTS:
         if (weights.parent / name).is_file():
             shutil.copyfile(weights.parent / name, folder / name)
+    golden = root / "tests" / "golden" / f"{plan.name}.json"
+    _write_golden(golden, plan.name, folder, ReleasedFile.of(weights))
+    if weights_only:
+        shutil.rmtree(folder)
     _check_sizes(root)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     entry = Released(
@@ -92,7 +97,6 @@ def release(plan: ReleasePlan, root: Path, table: Path = TABLE) -> Released:
         weights=ReleasedFile.of(weights),
         export={path.relative_to(folder).as_posix(): ReleasedFile.of(path) for path in files},
     )
-    _write_golden(root / "tests" / "golden" / f"{plan.name}.json", plan.name, folder, entry)
     write_entry(plan.name, entry, table)
     return entry
 
@@ -173,10 +177,10 @@ def _check_sizes(root: Path) -> None:
     level("released weights and exports: %.1f of %.0f MB", total / 1e6, BUDGET / 1e6)
 
 
-def _write_golden(path: Path, name: str, folder: Path, entry: Released) -> None:
+def _write_golden(path: Path, name: str, folder: Path, weights: ReleasedFile) -> None:
     content = {
         "name": name,
-        "weights_sha256": entry.weights.sha256,
+        "weights_sha256": weights.sha256,
         "portraits": {"seeds": list(_PORTRAIT_SEEDS), "size_hw": list(_PORTRAIT_HW)},
         "probabilities": answers(Predictor.load(folder, _TARGET, threads=1)),
     }

@@ -142,8 +142,9 @@ def _released_export(name: str) -> Path:
     directory = export_directory(name)
     if not directory.is_dir():
         raise UserError(
-            f"released model '{name}' is not here: '{directory}' does not exist. Fetch it with "
-            f"'python export_model/download_export_model.py {name}', or export it into that folder."
+            f"the export of released model '{name}' is not here: '{directory}' does not exist. Make it from "
+            f"the weights: 'python tools/export.py --model_path {name} --output_op sigmoid --format onnx "
+            f"--save_dir {directory}'."
         )
     if name in released():
         for file, expected in released()[name].export.items():

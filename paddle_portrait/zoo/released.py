@@ -39,7 +39,7 @@ class Released:
         source: where they come from: an address, or the command that trained them.
         output_op: what the exported graph ends in.
         weights: ``model.pdparams`` of ``pretrained_model/NAME``.
-        export: files of ``export_model/NAME``, by their path in it.
+        export: files of ``export_model/NAME``, by their path in it; none where only the weights are released.
     """
 
     config: str

@@ -199,7 +199,8 @@ def test_released_models_answer_as_they_did(name: str) -> None:
     entry = read_table()[name]
     assert golden["weights_sha256"] == entry.weights.sha256
     expected = np.asarray(golden["probabilities"])
-    np.testing.assert_allclose(answers(Predictor.load(name, threads=1)), expected, atol=1e-3)
+    if entry.export:
+        np.testing.assert_allclose(answers(Predictor.load(name, threads=1)), expected, atol=1e-3)
     config = load_config(ROOT / entry.config)
     network = load_trained(config, name)
     found = TrainedPredictor(network, Preprocess.from_transforms(config.inference_transforms()))
