@@ -50,11 +50,9 @@ def find_images(source: str | Path, results: Path | None = None) -> list[InputIm
         root = _fixed_part(source)
         paths = [path for path in matches if _is_wanted(path, root, results)]
     else:
-        raise UserError(f"--image_path '{source}' does not exist. Give a picture, a folder, a glob or a .txt list.")
+        raise UserError(f"'{source}' does not exist. Give a picture, a folder, a glob or a .txt list.")
     if not paths:
-        raise UserError(
-            f"--image_path '{source}' holds no picture. Suffixes that count: {', '.join(sorted(SUFFIXES))}."
-        )
+        raise UserError(f"'{source}' holds no picture. Suffixes that count: {', '.join(sorted(SUFFIXES))}.")
     return _named(dict.fromkeys(paths), root)
 
 
