@@ -77,7 +77,10 @@ def test_a_previous_mask_as_fourth_channel_matters():
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"upsampling": "deconf"}, "Did you mean 'deconv'"), ({"deconv_init": "bilinear"}, "unknown deconv_init 'bilinear'")],
+    [
+        ({"upsampling": "deconf"}, "Did you mean 'deconv'"),
+        ({"deconv_init": "bilinear"}, "unknown deconv_init 'bilinear'"),
+    ],
 )
 def test_unknown_variants_are_refused(options, words):
     with pytest.raises(UserError, match=words):
