@@ -267,7 +267,6 @@ class Normalize:
         levels = np.arange(256, dtype=np.float32) / np.float32(self.max_value)
         return ((levels - mean).astype(np.float32) / std).astype(np.float32)
 
-
     def undo(self, images: np.ndarray) -> np.ndarray:
         """Return uint8 N×H×W×3 RGB for float32 N×3×H×W that were ordered and normalised so; exact."""
         column = (-1, 1, 1)
