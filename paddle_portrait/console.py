@@ -17,6 +17,15 @@ _LOG_FORMAT = "%(asctime)s [%(levelname)s] %(message)s"
 _Item = TypeVar("_Item")
 
 
+class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]  # generic in newer Pythons only
+    """Writes to what ``sys.stderr`` is at that moment: a notebook or a test may have replaced it since."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def setup_logging(log_file: str | Path | None = None, level: int = logging.INFO) -> None:
     """Send the package's log to stderr and, when given, to ``log_file`` (appended, UTF-8).
 
@@ -27,7 +36,7 @@ def setup_logging(log_file: str | Path | None = None, level: int = logging.INFO)
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    handlers: list[logging.Handler] = [_StderrHandler()]
     if log_file is not None:
         Path(log_file).parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(log_file, encoding="utf-8"))

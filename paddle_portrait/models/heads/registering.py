@@ -23,7 +23,7 @@ def register_head(head: Head) -> Head:
     """
 
     def with_options(**options: Any) -> Callable[..., nn.Layer]:
-        return partial(head, **options)
+        return partial(head, **options)  # type: ignore[misc]  # Paddle has no types, so its classes are Any
 
     signature = inspect.signature(head)
     free = [argument for name, argument in signature.parameters.items() if name not in GIVEN_BY_NETWORK]
