@@ -17,7 +17,7 @@ _LOG_FORMAT = "%(asctime)s [%(levelname)s] %(message)s"
 _Item = TypeVar("_Item")
 
 
-class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]  # generic in newer Pythons only
+class _StderrHandler(logging.StreamHandler):
     """Writes to what ``sys.stderr`` is at that moment: a notebook or a test may have replaced it since."""
 
     def emit(self, record: logging.LogRecord) -> None:
