@@ -111,6 +111,14 @@ class EmaSection:
 
 
 @dataclass
+class SwaSection:
+    """The equal mean of the weights of the run's last part."""
+
+    start: Share = 0.75
+    interval: Count | None = None
+
+
+@dataclass
 class EarlyStopSection:
     """End the training after so many evaluations without a better score."""
 
@@ -168,6 +176,7 @@ SECTIONS: dict[str, type] = {
     "export": ExportSection,
     "test_config": TestConfigSection,
     "ema": EmaSection,
+    "swa": SwaSection,
     "early_stop": EarlyStopSection,
     "global": GlobalSection,
     "train": TrainSection,
@@ -190,7 +199,7 @@ RESERVED: dict[str, dict[str, Any]] = {
     "train_dataset": {"final": bool, "consistency_transforms": list, "batch_sizes_wh": list[SizeWH]},
     "val_dataset": {"final": bool},
     "test_dataset": {"final": bool},
-    "lr_scheduler": {"warmup_iters": CountOrZero, "warmup_start_lr": NonNegative},
+    "lr_scheduler": {"warmup_iters": CountOrZero, "warmup_start_lr": NonNegative, "by_epoch": bool},
 }
 
 TOP_LEVEL: tuple[str, ...] = (*SCALARS, *COMPONENTS, *SECTIONS, *LISTS)

@@ -19,6 +19,7 @@ from paddle_portrait import kernels
 from paddle_portrait.config import Config
 from paddle_portrait.console import logger
 from paddle_portrait.data.checks import cheap_checks
+from paddle_portrait.data.datasets.foreign import as_dataset
 from paddle_portrait.data.loader import BatchLoader, EvalLoader
 from paddle_portrait.engine import distributed
 from paddle_portrait.engine.checkpoint import find_last_good, load_checkpoint, load_weights
@@ -26,18 +27,21 @@ from paddle_portrait.engine.environment import describe_environment, warn_of_dif
 from paddle_portrait.engine.evaluator import evaluate
 from paddle_portrait.engine.history import History
 from paddle_portrait.engine.hooks import (
+    AverageHook,
     CheckpointHook,
     EmaHook,
     EvaluationHook,
     Hook,
     LogHook,
     ProfilerHook,
+    SwaHook,
     VisualDLHook,
 )
 from paddle_portrait.engine.inferring import PredictOptions, person_probability
 from paddle_portrait.engine.precision import Precision
-from paddle_portrait.engine.schedules import build_schedule
+from paddle_portrait.engine.schedules import Schedule, build_schedule
 from paddle_portrait.engine.trainer import Trainer
+from paddle_portrait.engine.validation_loss import validation_loss
 from paddle_portrait.errors import UserError
 from paddle_portrait.losses import Objective
 from paddle_portrait.pictures import overlay
@@ -104,7 +108,8 @@ def build_trainer(config: Config, options: RunOptions) -> Trainer:
     )
     total = _total_iterations(options.length or config.to_dict(), loader)
     kernel_build = _accelerate(model, config.get("kernels", "auto"))
-    schedule = build_schedule(config["lr_scheduler"], total)
+    schedule = build_schedule(config["lr_scheduler"], total, loader.iterations_per_epoch)
+    _check_watching(schedule, objective, options)
     trainer = Trainer(
         model=model,
         objective=objective,
@@ -117,7 +122,7 @@ def build_trainer(config: Config, options: RunOptions) -> Trainer:
         frozen_layers=frozen,
     )
     environment = describe_environment(kernel_build)
-    trainer.hooks = _build_hooks(config, options, model, val_dataset, batch_size, environment)
+    trainer.hooks = _build_hooks(config, options, trainer, val_dataset, batch_size, environment)
     _restore(trainer, options, environment)
     return trainer
 
@@ -212,7 +217,7 @@ def describe_list(path: str | Path) -> str:
 def _build_hooks(
     config: Config,
     options: RunOptions,
-    model: nn.Layer,
+    trainer: Trainer,
     val_dataset: Any,
     batch_size: int,
     environment: dict[str, Any],
@@ -222,15 +227,14 @@ def _build_hooks(
     interval = int(config.setting("save_interval", 1000))
     log_interval = int(config.setting("log_iters", 10))
     hooks: list[Hook] = []
-    ema = None
-    if options.use_ema or config.get("ema") is not None:
-        ema = EmaHook(model, float(config.get("ema.decay", 0.999)))
-        hooks.append(ema)
+    average = _average(config, options, trainer)
+    if average is not None:
+        hooks.append(average)
     hooks.append(LogHook(history, log_interval, batch_size * distributed.world_size(), shown=main))
     if options.do_eval:
         patience = config.get("early_stop.intervals", config.get("train.early_stop_intervals"))
-        evaluation = _evaluation(val_dataset, batch_size, config)
-        hooks.append(EvaluationHook(evaluation, interval, options.save_dir, history, ema, patience))
+        evaluation = _evaluation(val_dataset, batch_size, config, trainer)
+        hooks.append(EvaluationHook(evaluation, interval, options.save_dir, history, average, patience))
     if options.profiler_options and main:
         hooks.append(ProfilerHook(options.profiler_options))
     if options.use_vdl and main:
@@ -241,12 +245,45 @@ def _build_hooks(
     return [*hooks, CheckpointHook(options.save_dir, interval, keep, facts)]
 
 
-def _evaluation(val_dataset: Any, batch_size: int, config: Config) -> Callable[[nn.Layer], Mapping[str, float]]:
+def _average(config: Config, options: RunOptions, trainer: Trainer) -> AverageHook | None:
+    use_ema, swa = options.use_ema or config.get("ema") is not None, config.get("swa")
+    if use_ema and swa is not None:
+        raise UserError(
+            f"{config.where('swa')}: swa and ema (or --use_ema) are two averages, and only one can be deployed. Leave "
+            "one out; 'ema: null' drops that of a base file."
+        )
+    if use_ema:
+        return EmaHook(trainer.model, float(config.get("ema.decay", 0.999)))
+    if swa is None:
+        return None
+    interval = swa.get("interval") or trainer.loader.iterations_per_epoch
+    return SwaHook(trainer.model, float(swa.get("start", 0.75)), int(interval))
+
+
+def _check_watching(schedule: Schedule, objective: Objective, options: RunOptions) -> None:
+    """Refuse or announce a schedule that watches what this run does not give it."""
+    if schedule.monitor is not None and not options.do_eval:
+        logger.warning(
+            "the learning rate waits for %s, but without --do_eval there is none: it stays", schedule.monitor
+        )
+    if schedule.monitor == "loss" and objective.needs_textured:
+        raise UserError(
+            "lr_scheduler.monitor: loss is the objective on the validation set, and this objective looks at a second "
+            "view of each crop, which there is in training only. Watch miou instead."
+        )
+
+
+def _evaluation(
+    val_dataset: Any, batch_size: int, config: Config, trainer: Trainer
+) -> Callable[[nn.Layer], Mapping[str, float]]:
     workers = int(config.setting("num_workers", 0))
     options = PredictOptions(**config.evaluation_options())
 
     def evaluate_network(model: nn.Layer) -> Mapping[str, float]:
-        return evaluate(model, val_dataset, batch_size, workers, options, progress=False).summary
+        figures = evaluate(model, val_dataset, batch_size, workers, options, progress=False).summary
+        if trainer.schedule.monitor == "loss":
+            figures["loss"] = validation_loss(model, trainer.objective, as_dataset(val_dataset), batch_size)
+        return figures
 
     return evaluate_network
 

@@ -20,7 +20,10 @@ class Schedule:
 
     Attributes:
         learning_rate: the rate at which the schedule starts.
+        monitor: figure of the evaluations that :meth:`observe` wants; None wants nothing.
     """
+
+    monitor: str | None = None
 
     def __init__(self, learning_rate: float) -> None:
         if not learning_rate >= 0:
@@ -32,7 +35,7 @@ class Schedule:
         raise NotImplementedError
 
     def observe(self, score: float) -> None:
-        """Take note of a validation score (greater is better). Most schedules do not care."""
+        """Take note of the figure ``monitor`` of an evaluation. Most schedules do not care."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return what :meth:`observe` has changed, JSON-able."""
@@ -116,24 +119,30 @@ class ReduceOnPlateau(Schedule):
 
     Args:
         learning_rate: the rate to start with.
-        mode: ``"max"`` where a greater score is better (mIoU), ``"min"`` for losses.
+        mode: ``"max"`` where a greater score is better, ``"min"`` where a smaller one is; None is ``"min"`` for a
+            loss and ``"max"`` for the others.
         factor: what a plateau multiplies the rate with.
-        patience: evaluations without a better score that are borne.
+        patience: evaluations without a better score that are borne; the next one lowers the rate. Keras lowers it at
+            the last of ``patience``: its 5 is 4 here, as in Paddle and PyTorch.
         threshold: by how much a score must be better to count.
         min_lr: the rate never falls below.
+        monitor: figure that is watched: ``loss``, the objective on the validation set, or one of the evaluation's.
     """
 
     def __init__(
         self,
         learning_rate: float,
-        mode: Literal["min", "max"] = "max",
+        mode: Literal["min", "max"] | None = None,
         factor: float = 0.5,
         patience: int = 10,
         threshold: float = 1e-4,
         min_lr: float = 0.0,
+        monitor: Literal["miou", "person_iou", "person_iou_mean", "boundary_iou", "pixel_accuracy", "loss"] = "miou",
     ) -> None:
         super().__init__(learning_rate)
-        self.mode, self.factor, self.patience = mode, factor, patience
+        self.monitor = monitor
+        self.mode = mode or ("min" if monitor == "loss" else "max")
+        self.factor, self.patience = factor, patience
         self.threshold, self.min_lr = threshold, min_lr
         self._state: dict[str, Any] = {"rate": learning_rate, "best": None, "bad": 0}
 
@@ -161,25 +170,19 @@ class ReduceOnPlateau(Schedule):
         self._state = dict(state)
 
 
-class LinearWarmup(Schedule):
-    """Rises linearly from ``start_lr`` over the first ``steps`` steps, then follows ``after`` from its step 0."""
+class Wrapped(Schedule):
+    """A schedule around another, ``after``, which does the observing."""
 
-    def __init__(self, after: Schedule, steps: int, start_lr: float) -> None:
+    def __init__(self, after: Schedule) -> None:
         super().__init__(after.learning_rate)
-        self.after, self.steps, self.start_lr = after, steps, start_lr
-
-    def rate(self, step: int) -> float:
-        """Return the learning rate of the 0-based ``step``."""
-        if step < self.steps:
-            return self.start_lr + (self.after.learning_rate - self.start_lr) * step / self.steps
-        return self.after.rate(step - self.steps)
+        self.after, self.monitor = after, after.monitor
 
     def observe(self, score: float) -> None:
         """Pass a validation score on."""
         self.after.observe(score)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state of the schedule that follows."""
+        """Return the state of the schedule within."""
         return self.after.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -187,18 +190,48 @@ class LinearWarmup(Schedule):
         self.after.load_state_dict(state)
 
 
-def build_schedule(node: Mapping[str, Any], total_steps: int) -> Schedule:
+class LinearWarmup(Wrapped):
+    """Rises linearly from ``start_lr`` over the first ``steps`` steps, then follows ``after`` from its step 0."""
+
+    def __init__(self, after: Schedule, steps: int, start_lr: float) -> None:
+        super().__init__(after)
+        self.steps, self.start_lr = steps, start_lr
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of the 0-based ``step``."""
+        if step < self.steps:
+            return self.start_lr + (self.after.learning_rate - self.start_lr) * step / self.steps
+        return self.after.rate(step - self.steps)
+
+
+class ByEpoch(Wrapped):
+    """Follows ``after`` with epochs for steps: the rate changes from epoch to epoch only."""
+
+    def __init__(self, after: Schedule, steps_per_epoch: int) -> None:
+        super().__init__(after)
+        self.steps_per_epoch = steps_per_epoch
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of the 0-based ``step``."""
+        return self.after.rate(step // self.steps_per_epoch)
+
+
+def build_schedule(node: Mapping[str, Any], total_steps: int, steps_per_epoch: int = 1) -> Schedule:
     """Build the schedule of a config's ``lr_scheduler`` section for a run of ``total_steps`` steps.
 
     ``warmup_iters`` and ``warmup_start_lr`` put a linear warm-up before any schedule; a schedule without a
-    length of its own (``decay_steps``, ``T_max``) ends with the run.
+    length of its own (``decay_steps``, ``T_max``) ends with the run. With ``by_epoch`` all lengths are epochs, but for
+    the warm-up's.
     """
-    arguments = {key: value for key, value in node.items() if key not in ("type", "warmup_iters", "warmup_start_lr")}
-    warmup = int(node.get("warmup_iters", 0))
-    length = max(1, total_steps - warmup)
+    reserved = ("type", "warmup_iters", "warmup_start_lr", "by_epoch")
+    arguments = {key: value for key, value in node.items() if key not in reserved}
+    by_epoch, warmup = bool(node.get("by_epoch", False)), int(node.get("warmup_iters", 0))
+    length = max(1, (total_steps - warmup) // (steps_per_epoch if by_epoch else 1))
     accepted = inspect.signature(SCHEDULES.get(node["type"])).parameters
     for key in ("decay_steps", "T_max"):
         if key in accepted and arguments.get(key) is None:
             arguments[key] = length
     schedule = SCHEDULES.build(node["type"], **arguments)
+    if by_epoch:
+        schedule = ByEpoch(schedule, steps_per_epoch)
     return LinearWarmup(schedule, warmup, float(node.get("warmup_start_lr", 0.0))) if warmup else schedule

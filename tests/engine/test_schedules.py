@@ -76,3 +76,41 @@ def test_plateau_on_a_loss_waits_for_smaller_values():
 def test_a_negative_rate_is_refused():
     with pytest.raises(UserError, match=r"learning_rate must be 0 or more, not -0\.1"):
         build_schedule({"type": "ConstantRate", "learning_rate": -0.1}, 10)
+
+
+def test_plateau_watches_a_loss_downwards_and_scores_upwards():
+    def rate_after(scores, **arguments):
+        schedule = build_schedule({"type": "ReduceOnPlateau", "learning_rate": 1.0, "patience": 0, **arguments}, 100)
+        for score in scores:
+            schedule.observe(score)
+        return schedule.rate(0)
+
+    falling = [0.9, 0.8, 0.7]
+    assert rate_after(falling, monitor="loss") == 1.0
+    assert rate_after(falling, monitor="miou") == 0.25
+    assert rate_after(falling, monitor="boundary_iou", mode="min") == 1.0
+
+
+def test_epochs_for_steps_is_portrait_nets_decay():
+    node = {"type": "StepDecay", "learning_rate": 0.001, "step_size": 20, "gamma": 0.95, "by_epoch": True}
+    schedule = build_schedule(node, total_steps=39 * 100, steps_per_epoch=39)
+    for epoch in range(100):
+        for step in (39 * epoch, 39 * epoch + 38):
+            assert schedule.rate(step) == pytest.approx(0.001 * 0.95 ** (epoch // 20), rel=1e-12)
+
+
+def test_by_epoch_the_length_of_a_schedule_is_in_epochs_and_the_warm_up_in_steps():
+    node = {"type": "PolynomialDecay", "learning_rate": 1.0, "power": 1.0, "by_epoch": True, "warmup_iters": 4}
+    schedule = build_schedule(node, total_steps=24, steps_per_epoch=5)
+    assert [schedule.rate(step) for step in (2, 4, 8, 9, 23)] == pytest.approx([0.5, 1.0, 1.0, 0.75, 0.25])
+
+
+def test_wrapped_plateaus_are_observed_and_restored():
+    node = {"type": "ReduceOnPlateau", "learning_rate": 1.0, "patience": 0, "monitor": "loss", "by_epoch": True}
+    schedule = build_schedule({**node, "warmup_iters": 2}, 100, 10)
+    assert schedule.monitor == "loss"
+    schedule.observe(0.5)
+    schedule.observe(0.5)
+    again = build_schedule({**node, "warmup_iters": 2}, 100, 10)
+    again.load_state_dict(schedule.state_dict())
+    assert again.rate(50) == 0.5

@@ -14,8 +14,8 @@ from paddle_portrait.console import logger
 from paddle_portrait.engine import distributed
 from paddle_portrait.engine.checkpoint import BEST_NAME, save_checkpoint
 from paddle_portrait.engine.history import History
+from paddle_portrait.engine.hooks.averaging import AverageHook
 from paddle_portrait.engine.hooks.base import Hook
-from paddle_portrait.engine.hooks.ema import EmaHook
 
 if TYPE_CHECKING:
     from paddle_portrait.engine.trainer import Step, Trainer
@@ -34,7 +34,7 @@ class EvaluationHook(Hook):
         interval: steps between two evaluations.
         save_dir: where ``best_model`` is written; None keeps none.
         history: the run's record.
-        ema: average to evaluate in place of the raw weights.
+        average: average to evaluate in place of the raw weights.
         patience: evaluations without a better score after which the run stops; None never stops.
     """
 
@@ -44,14 +44,14 @@ class EvaluationHook(Hook):
         interval: int,
         save_dir: str | Path | None,
         history: History,
-        ema: EmaHook | None = None,
+        average: AverageHook | None = None,
         patience: int | None = None,
     ) -> None:
         self.evaluate = evaluate
         self.interval = interval
         self.save_dir = None if save_dir is None else Path(save_dir)
         self.history = history
-        self.ema = ema
+        self.average = average
         self.patience = patience
         self.best_score: float | None = None
         self.best_iteration = 0
@@ -65,9 +65,10 @@ class EvaluationHook(Hook):
         """Evaluate when it is due."""
         if step.iteration % self.interval and step.iteration != trainer.total_iterations:
             return
-        score = self._score(trainer) if distributed.is_main() else 0.0
-        score = distributed.broadcast_float(score)
-        trainer.schedule.observe(score)
+        figures = self._figures(trainer) if distributed.is_main() else {}
+        score = distributed.broadcast_float(float(figures.get("miou", 0.0)))
+        if (watched := trainer.schedule.monitor) is not None:
+            trainer.schedule.observe(distributed.broadcast_float(float(figures.get(watched, 0.0))))
         is_best = self.best_score is None or score > self.best_score
         if is_best:
             self.best_score, self.best_iteration, self._without_better = score, step.iteration, 0
@@ -83,13 +84,13 @@ class EvaluationHook(Hook):
         if self.patience is not None and self._without_better >= self.patience:
             trainer.stop(f"early stop: {self._without_better} evaluations without a better mIoU")
 
-    def _score(self, trainer: Trainer) -> float:
-        with self.ema.applied(trainer.model) if self.ema else nullcontext():
+    def _figures(self, trainer: Trainer) -> dict[str, float]:
+        with self.average.applied(trainer.model) if self.average else nullcontext():
             figures = dict(self.evaluate(trainer.model))
         self.history.add("eval", trainer.iteration, **figures)
         shown = ", ".join(f"{name}: {value:.4f}" for name, value in figures.items() if isinstance(value, float))
         logger.info("[EVAL] iter: %d/%d, %s", trainer.iteration, trainer.total_iterations, shown)
-        return float(figures["miou"])
+        return figures
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best score and the evaluations since."""
