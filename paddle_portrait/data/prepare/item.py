@@ -51,7 +51,7 @@ class Item:
 
     Attributes:
         name: file name in the prepared set, without extension; made unique by :func:`prepare`.
-        inputs: files that the picture is made from; when one of them changes, it is made again.
+        inputs: files that the picture is made from, the photo first; when one of them changes, it is made again.
         make: reads and returns the picture; raises SkipItem or UserError when it cannot be used.
         split: ``train``, ``val`` or ``test`` where the source says so, else None.
     """

@@ -20,6 +20,7 @@ from paddle_portrait.errors import UserError
 
 REPORT = "prepared.json"
 _ORDER = {"test": 0, "val": 1, "train": 2, None: 3}  # of two equal photos, the one that is judged on stays
+_DUPLICATE = "duplicate photo"
 _VERSION = 1  # of what is written; another number makes every picture again
 
 
@@ -117,7 +118,8 @@ def _claim(out: Path) -> None:
         raise UserError(f"{out}: the folder holds files that were not prepared here; choose another --out or empty it.")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / JOURNAL).touch()
+        if not (out / JOURNAL).is_file():
+            (out / JOURNAL).touch()
     except OSError as error:
         raise UserError(f"{out}: nothing can be written there ({error.strerror}).") from error
     remove_parts(out)
@@ -173,15 +175,17 @@ class _Run:
         if known.signature != signature or not known.stands_in(self.out):
             return False
         # Whether it repeats another photo depends on the others, which may have come or gone.
-        repeats = known.digest in self.seen
-        return not repeats if known.image else repeats or known.reason != "duplicate photo"
+        repeated = self.seen.get(known.digest)
+        if known.reason == _DUPLICATE:
+            return repeated is not None and known.detail == f"of {repeated}"
+        return repeated is None
 
     def _make(self, name: str, item: Item, signature: str) -> Entry:
         try:
             made = item.make()
             digest = hashlib.sha256(made.image).hexdigest()
             if digest in self.seen:
-                return Entry(name, signature, digest, reason="duplicate photo", detail=f"of {self.seen[digest]}")
+                return Entry(name, signature, digest, reason=_DUPLICATE, detail=f"of {self.seen[digest]}")
             self._check_person(made)
         except SkipItem as skipped:
             return Entry(name, signature, reason=skipped.reason, detail=skipped.detail)
@@ -206,11 +210,14 @@ class _Run:
             raise SkipItem("person smaller than --min_share", f"{share:.4f} of the picture")
 
     def _reserved(self, entries: Iterable[Entry]) -> set[str]:
-        names = {str(self.out / entry.image): entry.name for entry in entries}
+        # The source's photo, not what was written: a crop or a composed picture has another sum.
+        names: dict[str, list[str]] = {}
+        for entry in entries:
+            names.setdefault(str(self.items[entry.name].inputs[0]), []).append(entry.name)
         found = reserved_images(names)
         for evaluation, paths in found.items():
             logger.info("%d photos are of the evaluation list %s: they go into test.txt", len(paths), evaluation)
-        return {names[path] for paths in found.values() for path in paths}
+        return {name for paths in found.values() for path in paths for name in names[path]}
 
     def _write_list(self, split: str, text: str) -> None:
         path = list_path(self.out, split)

@@ -13,7 +13,9 @@ from paddle_portrait.data.masks import MaskReader, choose_reader
 from paddle_portrait.data.prepare.finding import describe_folder
 from paddle_portrait.data.prepare.split import SPLITS, list_path
 from paddle_portrait.errors import UserError
+from paddle_portrait.preprocess.image_io import read_mask
 
+_LOOKED_AT = 48  # masks that decide what the values mean
 FORMATS = {"indices": "binary01", "binary255": "binary255", "soft": "soft"}
 
 
@@ -55,10 +57,23 @@ def read_set(root: Path) -> list[Stored]:
 def reader_of(masks: Sequence[Path], mask_format: str = "auto") -> MaskReader:
     """Return what reads the masks of a set; see ``mask_format`` of the data sets.
 
+    Masks that cannot be read have no say: they are skipped one by one later.
+
     Raises:
-        UserError: the masks are of no known kind.
+        UserError: the masks are of no known kind, or none of those looked at can be read.
     """
-    return choose_reader([str(path) for path in masks], mask_format, 2, 255)
+    step = max(1, len(masks) // _LOOKED_AT)
+    looked_at = [str(path) for path in masks[::step]]
+    readable = [path for path in looked_at if _is_readable(path)]
+    return choose_reader(readable or looked_at, mask_format, 2, 255)
+
+
+def _is_readable(path: str) -> bool:
+    try:
+        read_mask(path)
+    except UserError:
+        return False
+    return True
 
 
 def as_mask(label: np.ndarray, mask_format: str) -> np.ndarray:
