@@ -32,7 +32,8 @@ def photos_of(config: Any) -> int:
 
 def resized(config: Any, side: int) -> list[str]:
     """Return the --opts that make every size of the data sections ``side`` x ``side``."""
-    opts = []
+    # Shapes of batches would undo the transforms' size.
+    opts = ["train_dataset.batch_sizes_wh=[]"] if config.get("train_dataset.batch_sizes_wh") else []
     for section in ("train_dataset", "val_dataset"):
         for number, transform in enumerate(config[section].get("transforms", [])):
             keys = [key for key in ("target_size", "crop_size", "size") if isinstance(transform.get(key), list)]
