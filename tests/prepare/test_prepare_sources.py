@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
+import shlex
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +17,12 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from paddle_portrait.cli.prepare_data import main
+from paddle_portrait.cli.prepare_data import SOURCES, build_parser, main
 from paddle_portrait.data.prepare.label_values import decode_runs, fill_polygon
 from paddle_portrait.errors import UserError
 from paddle_portrait.preprocess import read_mask, write_image
 
+ROOT = Path(__file__).resolve().parents[2]
 H, W = 40, 30
 BOX = (slice(10, 30), slice(5, 20))  # where the person of every fixture is
 
@@ -421,6 +424,16 @@ def test_a_wrong_folder_is_told_from_a_right_one(
     assert "not exist" in (text := capsys.readouterr().err) or "no such folder" in text
 
 
+def test_what_annotation_tools_export_as_coco_is_read(tmp_path: Path) -> None:
+    photo(tmp_path / "in/images/default/monday/anna.jpg", 1)
+    entry = {"id": 1, "file_name": "monday/anna.jpg", "height": H, "width": W}
+    square = {"image_id": 1, "category_id": 1, "iscrowd": 0, "segmentation": [[5, 10, 20, 10, 20, 30, 5, 30]]}
+    content = {"images": [entry], "annotations": [square], "categories": [{"id": 1, "name": "person"}]}
+    write_json(tmp_path / "in/annotations/instances_default.json", content)
+    code, _ = run("coco", tmp_path / "in", tmp_path / "out")
+    assert code == 0 and listed(tmp_path / "out", "train") == ["default_monday_anna"]
+
+
 # What pycocotools.mask.encode made of a disc: runs that grow and shrink, numbers of one and of two characters.
 DISC = "hn0=\\16K4L4M2M4M2N2N2O0O2N2O0O2O0O2O000O2O000000000000000000000001N10001N101N101N2N101N2N2N3L3N3L4L5J_k0"
 
@@ -468,3 +481,10 @@ def test_a_damaged_coco_file_is_named(
     assert main(["coco", str(tmp_path), "--out", str(tmp_path.with_name("out"))]) == 2
     message = capsys.readouterr().err
     assert "instances_train2017.json" in message and words in message
+
+
+def test_documented_commands_are_understood() -> None:
+    text = (ROOT / "docs/data.md").read_text(encoding="utf-8")
+    found = re.findall(r"^python tools/prepare_data\.py (.*)$", text, re.MULTILINE)
+    parsed = [build_parser().parse_args(shlex.split(command, comments=True)) for command in found]
+    assert {arguments.source for arguments in parsed} == set(SOURCES)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from paddle_portrait.data.prepare.finding import describe_folder, locate
+from paddle_portrait.data.prepare.finding import describe_folder, flat_name, locate
 from paddle_portrait.data.prepare.item import Item, Made, SkipItem, Source, copied
 from paddle_portrait.data.prepare.label_values import IGNORED, PERSON, decode_runs, fill_polygon
 from paddle_portrait.errors import UserError
@@ -74,7 +74,8 @@ def _scan_file(file: Path, folder: Path, arguments: argparse.Namespace, source: 
             source.skip("photo not there", f"{folder.name}/{entry['file_name']}")
         else:
             make = partial(_make, photo, entry, persons, arguments.crowd)
-            source.items.append(Item(f"{folder.name}_{photo.stem}", (photo, file), make, split))
+            name = f"{folder.name}_{flat_name(Path(entry['file_name']))}"
+            source.items.append(Item(name, (photo, file), make, split))
 
 
 def _make(photo: Path, entry: dict[str, Any], persons: list[dict[str, Any]], crowd: str) -> Made:
