@@ -74,7 +74,7 @@ def problems_of(path: str) -> list[str]:
         ("optimizer: {type: AdamW, learning_rate: 1}", "optimizer.learning_rate: unknown key"),
         (
             "optimizer: {type: AdamW, no_decay: [norm, biass]}",
-            "optimizer.no_decay[1]: found 'biass'; takes 'norm', 'bias' or ",
+            "optimizer.no_decay[1]: found 'biass'; takes 'norm', 'bias', 'depthwise' or 'prelu'",
         ),
         # children of components
         (
