@@ -57,8 +57,7 @@ def find_config(name: str) -> Path:
     """
     if name not in NAMES:
         raise UnknownNameError(describe_unknown("zoo name", name, NAMES))
-    if name not in released():
-        raise UserError(f"'{name}' is not released yet: name its config.")
+    _require_released(name)
     path = _ROOT / released()[name].config
     if not path.is_file():
         raise UserError(f"the config of '{name}', {path}, is missing: name one, or work in a clone of the repository.")
@@ -111,6 +110,7 @@ def find_weights(path_or_name: str | os.PathLike[str]) -> Path:
         return path
     weights = weights_file(name)
     if not weights.is_file():
+        _require_released(name)
         raise UserError(
             f"the weights of released model '{name}' are not here: '{weights}' is missing. Fetch them with "
             f"'python pretrained_model/download_pretrained_model.py {name}', or convert the original's with "
@@ -121,6 +121,14 @@ def find_weights(path_or_name: str | os.PathLike[str]) -> Path:
     else:
         logger.warning("'%s' is in no table of released files: '%s' is not compared with a sum", name, weights)
     return weights
+
+
+def _require_released(name: str) -> None:
+    """Refuse a name that is only reserved: advice on how to get its files would lead nowhere."""
+    if name not in released():
+        raise UserError(
+            f"'{name}' is a name kept for a model that is not released yet. Released: {', '.join(released())}."
+        )
 
 
 def default_export() -> Path:
@@ -141,6 +149,7 @@ def default_export() -> Path:
 def _released_export(name: str) -> Path:
     directory = export_directory(name)
     if not directory.is_dir():
+        _require_released(name)
         raise UserError(
             f"the export of released model '{name}' is not here: '{directory}' does not exist. Make it from "
             f"the weights: 'python tools/export.py --model_path {name} --output_op sigmoid --format onnx "

@@ -54,7 +54,8 @@ def test_documented_configs_are_right(page: str, text: str, tmp_path: Path) -> N
     config = load_config(str(tmp_path / "example.yml"))
     if page == "README.md":
         config.require("train")
-        assert config["train_dataset.train_path"] == "data/my_portraits/train.txt"
+        members = config["train_dataset"].get("datasets", [config["train_dataset"]])
+        assert [member["train_path"] for member in members] == ["data/my_portraits/train.txt"]
 
 
 @pytest.mark.parametrize(

@@ -273,7 +273,7 @@ def test_model_json_where_deploy_yaml_says_pdmodel(make_export, tmp_path, caplog
 def test_names_of_the_zoo(make_export, photo, tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "_ROOT", tmp_path)
     monkeypatch.setattr(zoo, "released", dict)  # stand-ins have other sums: tests/zoo looks at those
-    with pytest.raises(UserError, match="released model 'lite' is not here"):
+    with pytest.raises(UserError, match="'lite' is a name kept for a model that is not released yet"):
         Predictor.load("lite")
     with pytest.raises(UserError, match="none of the default ones"):
         zoo.default_export()
@@ -287,7 +287,7 @@ def test_names_of_the_zoo(make_export, photo, tmp_path, monkeypatch):
         assert zoo.default_export().name == name
     assert Predictor.load("lite")(photo).shape == (90, 70)
     assert zoo.find_weights("run/model.pdparams") == Path("run/model.pdparams")
-    with pytest.raises(UserError, match="weights of released model 'lite' are not here"):
+    with pytest.raises(UserError, match="'lite' is a name kept for a model that is not released yet"):
         zoo.find_weights("lite")
     (tmp_path / "pretrained_model/lite").mkdir(parents=True)
     (tmp_path / "pretrained_model/lite/model.pdparams").touch()

@@ -163,7 +163,7 @@ def test_training_starts_from_the_name(repository: Path, arguments: list[str]) -
         (["--model_path", "run/model.pdparams"], "--model_path needs --config"),
         ([], "--config is missing"),
         (["--model_path", "lite"], "--model_path needs --config"),
-        (["--config", "config.yml", "--model_path", "lite"], "download_pretrained_model.py lite"),
+        (["--config", "config.yml", "--model_path", "lite"], "not released yet"),
     ],
 )
 def test_what_is_missing_is_said(
