@@ -15,6 +15,7 @@ from paddle_portrait.console import track
 from paddle_portrait.engine.trained import build_network, input_channels
 from paddle_portrait.errors import UserError
 from paddle_portrait.preprocess import Preprocess
+from paddle_portrait.zoo.released import released
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = ROOT / "docs" / "models.yml"
@@ -34,6 +35,8 @@ Made by `{_COMMAND}` from [models.yml](models.yml); all of it, and more, is in [
   in training is `params_trainable`; with the statistics of norms, `values_stored`.
 - **MMACs**: millions of multiply-adds of convolutions and matrix products, one image.
 - **peak**: memory of results that one forward pass needs at once, float32, no operators fused.
+- **here**: what the zoo has. Only the names of these rows are zoo names, for `--model` (exports) and `--model_path`
+  (weights).
 - **mIoU, BIoU**: measured here on the released weights or our own training: mean IoU of background and person over all
   pixels, and boundary IoU of the person. The JSON names the file that holds the measurement.
 - **authors say**: their own figures, on their own data and phones; they compare with nothing else in this table.
@@ -112,7 +115,7 @@ def write_catalogue(folder: Path) -> list[Path]:
 
 def as_page(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return ``models.md``."""
-    head = ["network", "input (w x h)", "params", "MMACs", "peak MB"]
+    head = ["network", "input (w x h)", "params", "MMACs", "peak MB", "here"]
     head += [f"{measure} {split}" for split in SPLITS.values() for measure in ("mIoU", "BIoU")]
     head += ["authors say: accuracy", "authors say: phone"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
@@ -125,10 +128,18 @@ def _cells(entry: Mapping[str, Any]) -> list[str]:
     published, results = entry["published"] or {}, entry["measured"] or {}
     cells = [f"[{entry['network']}](../{entry['config']}) `{entry['name']}`", f"{width}x{height}"]
     cells += [f"{entry['params']:,}", f"{entry['macs'] / 1e6:,.1f}", f"{entry['peak_bytes'] / 1e6:.1f}"]
+    cells.append(_what_is_here(entry["name"]))
     for split in SPLITS:
         values = results.get(split, {})
         cells += [_figure(values.get(measure)) for measure in ("miou", "boundary_iou")]
     return [*cells, published.get("accuracy", ""), published.get("phone", "")]
+
+
+def _what_is_here(name: str) -> str:
+    """Say what the zoo has of a network: nothing for names that are rows of the table alone."""
+    if name not in released():
+        return ""
+    return "weights, export" if released()[name].export else "weights"
 
 
 def _figure(value: float | None) -> str:
