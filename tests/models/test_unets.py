@@ -111,3 +111,13 @@ def test_upsampling_of_fcn8s_starts_bilinear(stride):
     expected = paddle.nn.functional.interpolate(x, size=[5 * stride, 6 * stride], mode="bilinear").numpy()
     inside = slice(stride, -stride)  # beyond the edge the one sees zeros, the other repeats the last pixel
     np.testing.assert_allclose(found[:, :, inside, inside], expected[:, :, inside, inside], atol=1e-6)
+
+
+def test_logit_scale_makes_mediapipe_less_sure_of_the_same_mask(tmp_path):
+    released = MediaPipeSelfie().eval()
+    paddle.save(released.state_dict(), str(tmp_path / "model.pdparams"))
+    scaled = MediaPipeSelfie(pretrained=str(tmp_path / "model.pdparams"), logit_scale=0.05).eval()
+    x = paddle.rand([1, 3, 32, 32])
+    np.testing.assert_allclose(scaled(x).logits.numpy(), 0.05 * released(x).logits.numpy(), atol=1e-6)
+    with pytest.raises(UserError, match="logit_scale"):
+        MediaPipeSelfie(logit_scale=0.0)
