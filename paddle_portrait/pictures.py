@@ -46,7 +46,7 @@ def overlay(
     if not 0.0 <= strength <= 1.0:
         raise ValueError(f"strength is {strength}; it must be from 0 to 1")
     tint = np.broadcast_to(np.asarray(color, np.uint8), (*image_rgb.shape[:2], 3))
-    return _blend(tint, image_rgb, person_prob, strength)
+    return blend(tint, image_rgb, person_prob, strength)
 
 
 def replace_background(image_rgb: np.ndarray, person_prob: np.ndarray, background_rgb: np.ndarray) -> np.ndarray:
@@ -60,8 +60,8 @@ def replace_background(image_rgb: np.ndarray, person_prob: np.ndarray, backgroun
     Returns:
         uint8 (H, W, 3).
     """
-    covered = _cover(_as_rgb(background_rgb), image_rgb.shape[0], image_rgb.shape[1])
-    return _blend(image_rgb, covered, person_prob, 1.0)
+    covered = cover(_as_rgb(background_rgb), image_rgb.shape[0], image_rgb.shape[1])
+    return blend(image_rgb, covered, person_prob, 1.0)
 
 
 def contact_sheet(
@@ -136,8 +136,18 @@ def save_curves(series: Mapping[str, Sequence[tuple[float, float]]], path: str |
     figure.savefig(path, dpi=110)
 
 
-def _blend(front: np.ndarray, back: np.ndarray, alpha: np.ndarray, strength: float) -> np.ndarray:
-    """Return ``front`` over ``back``; by blocks of rows, so that a huge photo needs no float copy of itself."""
+def blend(front: np.ndarray, back: np.ndarray, alpha: np.ndarray, strength: float = 1.0) -> np.ndarray:
+    """Lay ``front`` over ``back``; by blocks of rows, so that a huge photo needs no float copy of itself.
+
+    Args:
+        front: uint8 (H, W, 3).
+        back: uint8 (H, W, 3).
+        alpha: (H, W), how much of ``front`` is seen; clipped to [0, 1].
+        strength: factor of ``alpha``, 0 to 1.
+
+    Returns:
+        uint8 (H, W, 3), rounded once.
+    """
     if back.dtype != np.uint8 or back.ndim != 3 or back.shape[2] != 3:
         raise ValueError(f"an image must be uint8 (H, W, 3), not {back.dtype} {back.shape}")
     if front.shape != back.shape or alpha.shape != back.shape[:2]:
@@ -151,8 +161,8 @@ def _blend(front: np.ndarray, back: np.ndarray, alpha: np.ndarray, strength: flo
     return result
 
 
-def _cover(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Scale an image until it covers (height, width), then crop its middle."""
+def cover(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Scale an image, uint8 (h, w, 3), until it covers (height, width), then crop its middle."""
     scale = max(height / image.shape[0], width / image.shape[1])
     scaled_w, scaled_h = max(width, round(image.shape[1] * scale)), max(height, round(image.shape[0] * scale))
     scaled = cv2.resize(image, (scaled_w, scaled_h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
@@ -169,7 +179,7 @@ def _as_rgb(picture: np.ndarray) -> np.ndarray:
     if picture.ndim == 3 and picture.shape[2] == 1:
         return np.repeat(picture, 3, axis=2)
     if picture.ndim == 3 and picture.shape[2] == 4:
-        return _blend(picture[..., :3], _checkerboard(*picture.shape[:2]), picture[..., 3] / np.float32(255), 1.0)
+        return blend(picture[..., :3], _checkerboard(*picture.shape[:2]), picture[..., 3] / np.float32(255), 1.0)
     if picture.ndim == 3 and picture.shape[2] == 3:
         return picture
     raise ValueError(f"a picture must be (H, W), (H, W, 3) or (H, W, 4), not {picture.shape}")
