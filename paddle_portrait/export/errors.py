@@ -11,3 +11,11 @@ class ExportError(UserError):
 
 class ParityError(ExportError):
     """An exported model does not compute what the trained network computes."""
+
+
+class MissingPackageError(ExportError):
+    """A target needs packages that are not installed: the message names the command that installs them."""
+
+
+class CannotRunHereError(Exception):
+    """Nothing on this machine runs a target that was written, which then counts as neither right nor wrong."""

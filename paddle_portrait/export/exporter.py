@@ -14,7 +14,7 @@ from paddle_portrait.export.errors import ExportError
 from paddle_portrait.export.job import ExportJob
 from paddle_portrait.export.parity import TargetParity, make_trials, measure, require_passed, write_parity
 from paddle_portrait.export.publish import publish, staging
-from paddle_portrait.export.targets import PADDLE_FORMATS, check_formats
+from paddle_portrait.export.targets import PADDLE_FORMATS, check_formats, check_refusals
 from paddle_portrait.export.transforms import fit_transforms
 from paddle_portrait.inference.deploy_file import DeployFile
 from paddle_portrait.inference.outputs import OUTPUT_OPS
@@ -108,6 +108,7 @@ def _write_and_prove(
 ) -> dict[str, TargetParity]:
     from paddle_portrait.export.graph import check_output_op
 
+    check_refusals(job, formats)
     trials = make_trials(job.network, deploy.preprocess, job.input_shape)
     check_output_op(job.output_op, trials[0].logits.shape[1])
     top = next((name for name in formats if name in PADDLE_FORMATS), None)
@@ -116,7 +117,9 @@ def _write_and_prove(
     if top is not None:  # PaddleSeg's keys name the files at the top
         deploy.targets = {top: deploy.targets.pop(top), **deploy.targets}
     deploy.write(directory)
-    results = {name: measure(directory, name, trials, job.output_op) for name in formats}
+    results: dict[str, TargetParity] = {}
+    for name in formats:
+        results |= measure(directory, name, trials, job.output_op)
     require_passed(results)
     write_parity(directory, results)
     return results

@@ -45,11 +45,9 @@ class ExportJob:
     def place(self, name: str, root: Path, subfolder: str) -> TargetFiles:
         """Copy the files of target ``name`` to ``root/subfolder``; returns them relative to ``root``."""
         folder, files = self.build(name)
-        (root / subfolder).mkdir(parents=True, exist_ok=True)
         for file in files.names():
+            (root / subfolder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / file, root / subfolder / file)
-        prefix = f"{subfolder}/" if subfolder else ""
-        params = None if files.params is None else prefix + files.params
-        placed = TargetFiles(prefix + files.model, params)
+        placed = files.below(subfolder)
         placed.record_sums(root)
         return placed

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paddle_portrait.console import logger
-from paddle_portrait.export.errors import ExportError, ParityError
-from paddle_portrait.export.targets import load_target
+from paddle_portrait.export.errors import CannotRunHereError, ExportError, ParityError
+from paddle_portrait.export.targets import Limit, limit_of, load_target, open_target, variant_limits_of
 from paddle_portrait.export.tracing import reason
 from paddle_portrait.inference import Predictor
-from paddle_portrait.inference.backends import RUNTIMES, open_backend
-from paddle_portrait.inference.deploy_file import DeployFile
+from paddle_portrait.inference.deploy_file import DeployFile, TargetFiles
 from paddle_portrait.inference.outputs import person_probability
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from paddle_portrait.preprocess import Preprocess
 
 PARITY_FILE = "parity.json"
-LIMIT = 1e-4
 
 _PORTRAITS = 4
 _PORTRAIT_HW = (256, 192)
@@ -54,11 +52,13 @@ class TargetParity:
     """One target's entry in ``parity.json``. Differences are between probabilities, so at most 1.
 
     ``ran`` False means that this machine cannot run the target; ``passed`` is None then, and nothing is proved.
+    ``limit`` is the most that ``limited`` (``"max_abs_diff"``) may be, or the least (``"mask_iou"``).
     """
 
     ran: bool
     passed: bool | None
     limit: float
+    limited: str
     max_abs_diff: float | None
     mean_abs_diff: float | None
     mask_iou: float | None
@@ -123,49 +123,83 @@ def reference_logits(network: nn.Layer, tensor: np.ndarray) -> np.ndarray:
     return logits
 
 
-def measure(directory: Path, name: str, trials: Sequence[Trial], output_op: str) -> TargetParity:
-    """Run target ``name`` of an exported directory on the trials and compare.
+def measure(directory: Path, name: str, trials: Sequence[Trial], output_op: str) -> dict[str, TargetParity]:
+    """Run target ``name`` of an exported directory, and its variants, on the trials and compare.
+
+    Returns:
+        The target's entry by its name, those of variants by ``name/variant``.
 
     Raises:
         ExportError: the runtime cannot load or run what was written.
     """
     deploy = DeployFile.read(directory)
     files = deploy.targets[name]
-    size = sum((directory / file).stat().st_size for file in files.names())
     operators = load_target(name).count_operators(directory, files)
-    if name not in RUNTIMES or not RUNTIMES[name].installed():
-        hint = f" (to check it: {RUNTIMES[name].install})" if name in RUNTIMES else ""
-        logger.warning("target %s was written but not checked: nothing on this machine runs it%s", name, hint)
-        return TargetParity(False, None, LIMIT, None, None, None, None, size, operators, None)
-    predictor = Predictor(directory, deploy, name, open_backend(name, directory, files, threads=1))
-    differences, finite, overlap, union = [], True, 0, 0
-    for trial in trials:
-        output = _run(predictor, trial)
-        finite = finite and bool(np.isfinite(output).all())
-        differences.append(probability_difference(output, output_op, trial.logits).ravel())
-        mask = person_probability(output, output_op) > 0.5
-        expected = person_probability(trial.logits, "none") > 0.5
-        overlap, union = overlap + int((mask & expected).sum()), union + int((mask | expected).sum())
-    worst = max(float(values.max()) for values in differences)
-    return TargetParity(
-        ran=True,
-        passed=finite and worst <= LIMIT,
-        limit=LIMIT,
-        max_abs_diff=worst,
-        mean_abs_diff=float(np.concatenate(differences).mean()),
-        mask_iou=overlap / union if union else 1.0,
-        finite=finite,
-        bytes=size,
-        operators=dict(sorted(operators.items())),
-        runtime=predictor.runtime,
-    )
+    checked = _Checked(directory, deploy, name, trials, output_op, dict(sorted(operators.items())))
+    found = {name: checked.run(files, limit_of(name))}
+    limits = variant_limits_of(name)
+    for variant in files.variants:
+        entry = files.variant(variant)
+        limit = limits.get(variant)
+        found[f"{name}/{variant}"] = checked.run(entry, limit) if limit else checked.not_run(entry, limit_of(name))
+    return found
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A target of an exported directory, under proof."""
+
+    directory: Path
+    deploy: DeployFile
+    name: str
+    trials: Sequence[Trial]
+    output_op: str
+    operators: dict[str, int]
+
+    def not_run(self, files: TargetFiles, limit: Limit) -> TargetParity:
+        """Return the entry of files that nothing here runs."""
+        return TargetParity(False, None, *limit, None, None, None, None, self._bytes(files), self.operators, None)
+
+    def run(self, files: TargetFiles, limit: Limit) -> TargetParity:
+        """Compare the answers of ``files`` with the trained network's."""
+        try:
+            backend = open_target(self.name, self.directory, files)
+        except CannotRunHereError as error:
+            logger.warning("target %s was written but not checked: %s", self.name, error)
+            return self.not_run(files, limit)
+        predictor = Predictor(self.directory, self.deploy, self.name, backend)
+        differences, finite, overlap, union = [], True, 0, 0
+        for trial in self.trials:
+            output = _run(predictor, trial)
+            finite = finite and bool(np.isfinite(output).all())
+            differences.append(probability_difference(output, self.output_op, trial.logits).ravel())
+            mask = person_probability(output, self.output_op) > 0.5
+            expected = person_probability(trial.logits, "none") > 0.5
+            overlap, union = overlap + int((mask & expected).sum()), union + int((mask | expected).sum())
+        worst = max(float(values.max()) for values in differences)
+        mask_iou = overlap / union if union else 1.0
+        return TargetParity(
+            ran=True,
+            passed=finite and limit.is_kept(worst, mask_iou),
+            limit=limit.value,
+            limited=limit.measure,
+            max_abs_diff=worst,
+            mean_abs_diff=float(np.concatenate(differences).mean()),
+            mask_iou=mask_iou,
+            finite=finite,
+            bytes=self._bytes(files),
+            operators=self.operators,
+            runtime=predictor.runtime,
+        )
+
+    def _bytes(self, files: TargetFiles) -> int:
+        return sum((self.directory / file).stat().st_size for file in files.own_names())
 
 
 def require_passed(targets: dict[str, TargetParity]) -> None:
     """Raise ParityError when a target was run and is not the trained network."""
     failed = [
-        f"{name}: largest difference in probability {entry.max_abs_diff:.3g}, allowed {entry.limit:g}"
-        + ("" if entry.finite else "; its output is not finite")
+        f"{name}: {_describe_fault(entry)}" + ("" if entry.finite else "; its output is not finite")
         for name, entry in targets.items()
         if entry.passed is False
     ]
@@ -175,6 +209,12 @@ def require_passed(targets: dict[str, TargetParity]) -> None:
             + "; ".join(failed)
             + ". Another --format may be right, or replace the operator that the converter gets wrong."
         )
+
+
+def _describe_fault(entry: TargetParity) -> str:
+    if entry.limited == "mask_iou":
+        return f"IoU of the masks {entry.mask_iou:.4f}, at least {entry.limit:g} is asked for"
+    return f"largest difference in probability {entry.max_abs_diff:.3g}, allowed {entry.limit:g}"
 
 
 def write_parity(directory: Path, targets: dict[str, TargetParity]) -> None:

@@ -150,7 +150,7 @@ def _shrink(network: nn.Layer, folder: Path) -> None:
             store_compactly(folder / files.model, candidate / files.model, rounded)
             files.record_sums(candidate)
             deploy.write(candidate)
-            proof = measure(candidate, _TARGET, trials, OUTPUT_OP)
+            proof = measure(candidate, _TARGET, trials, OUTPUT_OP)[_TARGET]
             if not proof.passed:
                 continue
             write_parity(candidate, {_TARGET: proof})

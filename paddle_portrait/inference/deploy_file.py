@@ -29,17 +29,39 @@ VERSION = 1
 class TargetFiles:
     """The files of one target, relative to the exported directory, with their sha256 sums.
 
-    ``model`` is the graph; ``params`` its weights where the format keeps them apart.
+    ``model`` is the graph; ``params`` its weights where the format keeps them apart; ``others`` what else belongs to
+    it (further pieces of the weights); ``variants`` the same graph for other processors, by their names.
     A sum of "" means that none was recorded.
     """
 
     model: str
     params: str | None = None
     sha256: dict[str, str] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+    variants: dict[str, str] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         """Return the relative paths of all files."""
-        return [self.model] if self.params is None else [self.model, self.params]
+        return [*self.own_names(), *self.variants.values()]
+
+    def own_names(self) -> list[str]:
+        """Return the relative paths of all files but those of variants."""
+        return [name for name in (self.model, self.params, *self.others) if name is not None]
+
+    def variant(self, name: str) -> TargetFiles:
+        """Return the one file of variant ``name`` as a target."""
+        file = self.variants[name]
+        return TargetFiles(file, sha256={key: value for key, value in self.sha256.items() if key == file})
+
+    def below(self, folder: str) -> TargetFiles:
+        """Return the same files as seen from the directory that holds ``folder``; without sums."""
+        prefix = f"{folder}/" if folder else ""
+        return TargetFiles(
+            prefix + self.model,
+            None if self.params is None else prefix + self.params,
+            others=tuple(prefix + name for name in self.others),
+            variants={key: prefix + name for key, name in self.variants.items()},
+        )
 
     def record_sums(self, directory: Path) -> None:
         """Fill in the sha256 sums of the files as they are now."""
@@ -167,13 +189,23 @@ def _target_to_dict(files: TargetFiles) -> dict[str, Any]:
     entry: dict[str, Any] = {"model": files.model}
     if files.params is not None:
         entry["params"] = files.params
+    if files.others:
+        entry["others"] = list(files.others)
+    if files.variants:
+        entry["variants"] = files.variants
     return {**entry, "sha256": files.sha256}
 
 
 def _target_from_dict(name: str, entry: Any, path: Path) -> TargetFiles:
     if not isinstance(entry, dict) or not isinstance(entry.get("model"), str):
         raise UserError(f"{path}: {SECTION}.targets.{name} needs a key 'model' with a file name.")
-    return TargetFiles(entry["model"], entry.get("params"), dict(entry.get("sha256") or {}))
+    return TargetFiles(
+        entry["model"],
+        entry.get("params"),
+        dict(entry.get("sha256") or {}),
+        tuple(entry.get("others") or ()),
+        dict(entry.get("variants") or {}),
+    )
 
 
 def _guess_targets(deploy: Mapping[str, Any], path: Path) -> dict[str, TargetFiles]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from collections import Counter
 from pathlib import Path
 
 from paddle_portrait.export.child import run_converter
-from paddle_portrait.export.errors import ExportError
 from paddle_portrait.export.job import ExportJob
+from paddle_portrait.export.targets import require_packages
 from paddle_portrait.inference.deploy_file import TargetFiles
 
 OPSET = 13
@@ -18,8 +17,7 @@ _INSTALL = "pip install paddle2onnx onnx"
 
 def write(job: ExportJob, folder: Path) -> TargetFiles:
     """Convert the job's PIR graph."""
-    if importlib.util.find_spec("paddle2onnx") is None:
-        raise ExportError(f"format onnx needs a package that is not installed: {_INSTALL}")
+    require_packages("onnx", ("paddle2onnx", "onnx"), _INSTALL)
     source, files = job.build("paddle")
     model, params = readable_copy(source, files, folder / "readable")
     result = folder / "model.onnx"
