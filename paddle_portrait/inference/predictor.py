@@ -12,7 +12,8 @@ import numpy as np
 from paddle_portrait import zoo
 from paddle_portrait.console import logger
 from paddle_portrait.errors import UserError
-from paddle_portrait.inference.backends import Backend, choose_backend, open_backend
+from paddle_portrait.inference.backends import Backend, open_backend
+from paddle_portrait.inference.backends.choice import choose_backend
 from paddle_portrait.inference.deploy_file import DeployFile
 from paddle_portrait.inference.outputs import guess_output_op, person_probability
 from paddle_portrait.inference.stream import PredictorStream
@@ -60,7 +61,7 @@ class Predictor:
             raise UserError(f"threads must be 1 or more, not {threads}.")
         path = zoo.find_export(directory)
         deploy = DeployFile.read(path)
-        name = choose_backend(backend, deploy.targets)
+        name = choose_backend(backend, path, deploy, threads)
         predictor = cls(path, deploy, name, open_backend(name, path, deploy.targets[name], threads))
         logger.info("model %s: %s, output %s", path, predictor.runtime, predictor.describe_output())
         return predictor
@@ -135,10 +136,19 @@ class Predictor:
             person = np.stack([cv2.resize(one, (size_hw[1], size_hw[0])) for one in person])
         return person
 
+    @property
+    def usual_size_hw(self) -> tuple[int, int]:
+        """Height and width of the network's input; of some input where it takes any."""
+        fixed = self._preprocess.input_size_hw
+        if fixed is not None:
+            return fixed
+        height, width = (given if given > 0 else _ANY_SIZE for given in self._input_shape[2:])
+        return height, width
+
     def _trial_inputs(self) -> list[np.ndarray]:
         """Return random inputs, tame and wild, for telling what the graph ends in."""
         channels = self._preprocess.channels + int(self.takes_prior)
-        usual = [1, channels, *(self._preprocess.input_size_hw or (_ANY_SIZE, _ANY_SIZE))]
+        usual = [1, channels, *self.usual_size_hw]
         shape = [given if given > 0 else default for given, default in zip(self._input_shape, usual, strict=True)]
         rng = np.random.default_rng(0)
         return [(scale * rng.standard_normal(shape)).astype(np.float32) for scale in (1.0, 10.0, 100.0)]

@@ -17,11 +17,11 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
+from paddle_portrait.cache import cache_directory, processor
 from paddle_portrait.console import logger
 
 SOURCES = Path(__file__).parent / "csrc"
 LIBRARY = "portrait_kernels"
-CACHE_VARIABLE = "PADDLE_PORTRAIT_CACHE"
 COMPILE_FLAGS = ["-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math"]
 LOCK_TIMEOUT_S = 900.0
 
@@ -39,20 +39,11 @@ class BuildError(Exception):
     """The kernels cannot be had on this machine; the message says why in one line."""
 
 
-def cache_directory() -> Path:
-    """Return the per-user cache, ``$PADDLE_PORTRAIT_CACHE`` or ``~/.cache/paddle_portrait``."""
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "paddle_portrait"
-
-
 def build_key() -> str:
     """Return the digest of all that a built library depends on."""
     import paddle
 
-    parts = [_processor(), _compiler(), paddle.__version__, platform.python_version(), " ".join(COMPILE_FLAGS)]
+    parts = [processor(), _compiler(), paddle.__version__, platform.python_version(), " ".join(COMPILE_FLAGS)]
     digest = hashlib.sha256("\n".join(parts).encode())
     for source in sorted(SOURCES.iterdir()):
         digest.update(source.name.encode() + source.read_bytes())
@@ -143,13 +134,3 @@ def _compiler() -> str:
             raise BuildError(f"no C++ compiler: '{name}' is not on PATH")
     done = subprocess.run(["g++", "--version"], capture_output=True, text=True, check=False)
     return done.stdout.splitlines()[0] if done.stdout else "unknown"
-
-
-def _processor() -> str:
-    """Return the processor's model and instruction sets."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    wanted = ("vendor_id", "cpu family", "model", "model name", "flags", "Features")
-    return "\n".join(sorted({line for line in lines if line.split(":")[0].strip() in wanted}))

@@ -1,0 +1,78 @@
+"""The process in which back ends are timed: ``python -m … DIRECTORY THREADS EVENTS NAME NAME …``.
+
+It appends to the file EVENTS the name of each back end before that one's code runs, and at last the milliseconds of
+all as JSON, so that a reader knows whose code ended the process.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from paddle_portrait.console import logger
+from paddle_portrait.errors import UserError
+from paddle_portrait.inference.backends import open_backend
+from paddle_portrait.inference.deploy_file import DeployFile
+from paddle_portrait.inference.predictor import Predictor
+
+_TURN_CALLS = 4  # the first of which finds the caches cold, and does not count
+_LEAST_TURNS, _MOST_TURNS = 5, 30
+_BUDGET_S = 2.0
+_QUANTILE = 0.2  # the slower calls tell of the machine's other work
+
+
+def time_backends(predictors: Sequence[Predictor]) -> list[float]:
+    """Return the milliseconds that a call of each predictor takes, measured in turns, so that all meet the same load.
+
+    Args:
+        predictors: of the same model.
+    """
+    height, width = predictors[0].usual_size_hw
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    tensors = [predictor.prepare(image)[0] for predictor in predictors]
+    times: list[list[float]] = [[] for _ in predictors]
+    begin = perf_counter()
+    for turn in range(_MOST_TURNS):
+        if turn >= _LEAST_TURNS and perf_counter() - begin > _BUDGET_S * len(predictors):
+            break
+        for predictor, tensor, own in zip(predictors, tensors, times, strict=True):
+            for call in range(_TURN_CALLS):
+                started = perf_counter()
+                predictor.run(tensor)
+                if call and turn:
+                    own.append(perf_counter() - started)
+    return [float(np.quantile(own, _QUANTILE)) * 1e3 for own in times]
+
+
+def main() -> None:
+    """Time the back ends that the command line names."""
+    folder, threads, events, *names = sys.argv[1:]
+    directory, log = Path(folder), Path(events)
+    deploy = DeployFile.read(directory)
+    predictors = []
+    for name in names:
+        _append(log, name)
+        try:
+            backend = open_backend(name, directory, deploy.targets[name], int(threads) or None)
+            predictor = Predictor(directory, deploy, name, backend)
+            time_backends([predictor])
+        except UserError as error:
+            logger.warning("back end %s is left out: %s", name, error)
+        else:
+            predictors.append(predictor)
+    figures = time_backends(predictors) if predictors else []
+    _append(log, json.dumps({each.backend_name: ms for each, ms in zip(predictors, figures, strict=True)}))
+
+
+def _append(file: Path, line: str) -> None:
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()
