@@ -45,11 +45,11 @@ def setup_logging(log_file: str | Path | None = None, level: int = logging.INFO)
         logger.addHandler(handler)
 
 
-def track(items: Iterable[_Item], description: str, total: int | None = None) -> Iterator[_Item]:
+def track(items: Iterable[_Item], description: str, total: int | None = None, unit: str = "it") -> Iterator[_Item]:
     """Yield ``items`` under a progress bar with rate and time left; silent where stderr is no terminal."""
     from tqdm import tqdm
 
-    yield from tqdm(items, desc=description, total=total, file=sys.stderr, disable=None, dynamic_ncols=True)
+    yield from tqdm(items, desc=description, total=total, unit=unit, file=sys.stderr, disable=None, dynamic_ncols=True)
 
 
 def run_command(main: Callable[[], int | None]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from paddle_portrait.inference.deploy_file import DeployFile
 from paddle_portrait.inference.outputs import guess_output_op, person_probability
 from paddle_portrait.inference.stream import PredictorStream
 from paddle_portrait.preprocess import Geometry
-from paddle_portrait.preprocess.geometry import Padded
+from paddle_portrait.preprocess.geometry import Padded, Size
 
 _ANY_SIZE = 192  # height and width of a trial input where the graph takes any
 
@@ -98,6 +99,31 @@ class Predictor:
     def stream(self) -> PredictorStream:
         """Return an object to be called with one frame after the other of a video."""
         return PredictorStream(self)
+
+    def with_input_size(self, size_hw: Size) -> Predictor:
+        """Return a predictor of the same loaded graph whose input has another height and width.
+
+        Raises:
+            UserError: the graph was exported for one size only, or the model takes images as they are.
+        """
+        for name, wanted, given in zip(("height", "width"), self._input_shape[2:], size_hw, strict=True):
+            if wanted not in (-1, given):
+                raise UserError(
+                    f"'{self.directory}' was exported for inputs of {wanted} pixels in {name}; {given} were asked for. "
+                    "Export it with --input_shape and the size that you want, or -1 -1 for any."
+                )
+        other = copy(self)
+        other._preprocess = self._preprocess.with_input_size(size_hw)
+        return other
+
+    @property
+    def input_size_hw(self) -> Size | None:
+        """Height and width of the network's input where every image is brought to one size, else None."""
+        return self._preprocess.input_size_hw
+
+    def seen_hw(self, size_hw: Size) -> Size:
+        """Return the size to which frames may be reduced before they are handed in, without changing the answer."""
+        return self._preprocess.seen_hw(size_hw)
 
     def describe_output(self) -> str:
         """Return what the graph ends in, in words."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from paddle_portrait.errors import UserError, describe_unknown
 from paddle_portrait.preprocess import steps as steps_module
-from paddle_portrait.preprocess.geometry import Geometry, Operation, Size
+from paddle_portrait.preprocess.geometry import Geometry, Operation, Resized, Size
 from paddle_portrait.preprocess.steps import Normalize, Step, channels_first
 
 VERSION = 1
@@ -94,6 +94,35 @@ class Preprocess:
         for step in self.steps:
             size = step.fixed_hw(size)
         return size
+
+    def seen_hw(self, size_hw: Size) -> Size:
+        """Return the size at which the network sees the content of an image of ``size_hw``, borders not counted.
+
+        An image that was brought to this size beforehand gives the same tensor; never larger than the image itself.
+        """
+        seen, size = [float(size_hw[0]), float(size_hw[1])], size_hw
+        for step in self.steps:
+            operation = step.plan(size)
+            if isinstance(operation, Resized):
+                seen = [side * after / before for side, after, before in zip(seen, operation.after, size, strict=True)]
+            size = operation.after
+        return min(size_hw[0], max(1, round(seen[0]))), min(size_hw[1], max(1, round(seen[1])))
+
+    def with_input_size(self, size_hw: Size) -> Preprocess:
+        """Return this preprocessing with another size of the network's input.
+
+        Raises:
+            UserError: no step names a size, so that every image goes through at its own.
+        """
+        description = self.to_dict()
+        sized = [step for step in description["steps"] if "target_size" in step]
+        if not sized:
+            raise UserError(
+                "this model's transforms have no Resize or Padding with a target_size: it takes every image as it is."
+            )
+        for step in sized:
+            step["target_size"] = [size_hw[1], size_hw[0]]
+        return Preprocess.from_dict(description)
 
     def __call__(self, image_rgb: np.ndarray) -> tuple[np.ndarray, Geometry]:
         """Preprocess one image.

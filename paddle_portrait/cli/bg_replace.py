@@ -1,0 +1,107 @@
+"""``tools/bg_replace.py``: other backgrounds for pictures, videos and cameras."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paddle_portrait.cli.bg_replace_flags import build_parser
+from paddle_portrait.console import run_command
+from paddle_portrait.errors import UserError
+
+if TYPE_CHECKING:
+    from paddle_portrait.effects import Effect, Refiner
+    from paddle_portrait.inference import Predictor
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line: 0 when all was done, 1 when a picture could not be read."""
+    arguments = build_parser().parse_args(argv)
+    return run_command(lambda: _replace(arguments))
+
+
+def _replace(arguments: argparse.Namespace) -> int:
+    if arguments.img_path and (arguments.video_path or arguments.camera):
+        raise UserError("--img_path goes alone: pictures and videos are two runs.")
+    if arguments.bg_img_path and arguments.bg_video_path:
+        raise UserError("--bg_img_path and --bg_video_path: give one of them.")
+    if importlib.util.find_spec("av") is None and (not arguments.img_path or arguments.bg_video_path):
+        raise UserError('videos need PyAV: pip install "paddle_portrait[video]"')
+    effect, refiners = _effect(arguments)
+    predictor = _predictor(arguments)
+    return (_pictures if arguments.img_path else _videos)(arguments, predictor, effect, refiners)
+
+
+def _effect(arguments: argparse.Namespace) -> tuple[Effect, list[Refiner]]:
+    from paddle_portrait.effects import build_effect, build_refiner, split_assignments
+
+    options: dict[str, Any] = split_assignments(arguments.effect_options)
+    name = arguments.effect or ("replace" if arguments.bg_img_path or arguments.bg_video_path else None)
+    if name is None:
+        name, options = "color", {"color": "255,255,255", **options}
+    return build_effect(name, **options), [build_refiner("pp_humanseg")] if arguments.use_post_process else []
+
+
+def _predictor(arguments: argparse.Namespace) -> Predictor:
+    from paddle_portrait.video.model import load_model
+
+    return load_model(
+        arguments.config,
+        arguments.model,
+        arguments.backend,
+        arguments.threads,
+        arguments.input_shape,
+        arguments.vertical_screen,
+    )
+
+
+def _pictures(arguments: argparse.Namespace, predictor: Predictor, effect: Effect, refiners: Sequence[Refiner]) -> int:
+    from paddle_portrait.inference.inputs import find_images
+    from paddle_portrait.video.stills import background_picture, draw_pictures
+
+    images = find_images(arguments.img_path, Path(arguments.save_dir))
+    suffix = ".png" if effect.kind.channels == 4 else ".jpg"
+    targets = [Path(arguments.save_dir) / f"{image.name}{suffix}" for image in images]
+    if len(arguments.output) == len(images) == 1:
+        targets = [Path(arguments.output[0])]
+    background = background_picture(arguments.bg_img_path or arguments.bg_video_path)
+    failed = draw_pictures(images, predictor, effect, background, targets, refiners, not arguments.soft_predict)
+    print(f"{len(images) - failed} of {len(images)} pictures written to {targets[0].parent}")
+    return 1 if failed else 0
+
+
+def _videos(arguments: argparse.Namespace, predictor: Predictor, effect: Effect, refiners: Sequence[Refiner]) -> int:
+    from paddle_portrait.effects import split_assignments
+    from paddle_portrait.video.session import VideoJob, VideoSession, name_outputs
+
+    flow = "optic_flow" if arguments.use_optic_flow else "none"
+    job = VideoJob(
+        predictor,
+        effect,
+        videos=arguments.video_path,
+        cameras=arguments.camera if arguments.video_path or arguments.camera else [0],
+        background=arguments.bg_img_path or arguments.bg_video_path,
+        streams=arguments.stream,
+        virtual_camera=arguments.virtual_camera,
+        tile=arguments.tile,
+        refiners=refiners,
+        smoothing=arguments.smoothing or flow,
+        smoothing_options=split_assignments(arguments.smoothing_options),
+        hard=not arguments.soft_predict,
+        low_latency=arguments.low_latency,
+        codec=arguments.codec,
+        encoder_options=split_assignments(arguments.encoder_options),
+    )
+    job.outputs = name_outputs(job, arguments.output, Path(arguments.save_dir))
+    report = VideoSession(job).run()
+    print(report.table() if arguments.test_speed else report.summary(), file=sys.stderr)
+    print(*job.outputs, sep="\n", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
