@@ -61,6 +61,17 @@ def operators_called(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
+@pytest.mark.parametrize(("side", "called_by"), [(4, []), (16, ["dense"])])
+def test_many_weights_on_few_pixels_stay_with_the_stock_path(
+    side: int, called_by: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = operators_called(monkeypatch)
+    x = image(1, 256, side, side)
+    x.stop_gradient = False
+    kernels.accelerate(nn.Conv2D(256, 64, 3, padding=1))(x)
+    assert called == called_by
+
+
 def test_training_on_a_cpu_takes_every_kernel(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
     called = operators_called(monkeypatch)
     net(image()).sum().backward()
