@@ -17,6 +17,7 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -231,6 +232,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only write the tables of docs/recipes.md")
     parser.add_argument("--final", action="store_true", help="judge the row 'shipped' on eg1800/test, once")
     arguments = parser.parse_args()
+    os.chdir(ROOT)  # configs name data/... from here
     if arguments.final:
         final_look()
     elif not arguments.table:
