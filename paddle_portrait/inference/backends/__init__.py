@@ -16,6 +16,7 @@ import numpy as np
 
 from paddle_portrait.errors import UserError, describe_unknown
 from paddle_portrait.inference.deploy_file import TargetFiles
+from paddle_portrait.inference.lite import environment
 
 
 class Backend(Protocol):
@@ -65,6 +66,14 @@ def _runtime(module: str, needs: str, package: str, last_resort: bool = False) -
     return Runtime(f"{__name__}.{module}", needs, f"pip install {package}", package, last_resort=last_resort)
 
 
+class _LiteRuntime(Runtime):
+    """Paddle Lite, which is not among our packages but in an environment of its own."""
+
+    def installed(self) -> bool:
+        """Tell whether that environment is there."""
+        return environment.find_python() is not None
+
+
 # From the finest on: "auto" never takes a coarser one than it must.
 PRECISIONS = ("float32", "float16", "int8")
 
@@ -81,6 +90,7 @@ RUNTIMES: dict[str, Runtime] = {
     "ncnn": _runtime("ncnn", "ncnn", "ncnn"),
     "paddle": _PADDLE,
     "paddle_legacy": _PADDLE,
+    "paddlelite": _LiteRuntime(f"{__name__}.paddlelite", "paddlelite", environment.INSTALL, last_resort=True),
     "onnx_fp16": _ONNX._replace(precision="float16"),
     "openvino_fp16": _OPENVINO._replace(precision="float16"),
 }

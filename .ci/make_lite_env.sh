@@ -1,0 +1,79 @@
+#!/bin/sh
+# Make .venv-lite, the environment of Paddle Lite, whose wheels exist for Python 3.10 and 3.8 only.
+# LITE_PYTHON=/path/to/python chooses the interpreter. Exit code 3: there is no such Python here.
+set -eu
+cd "$(dirname "$0")/.."
+env=${LITE_ENV:-.venv-lite}
+
+candidates() {
+    if [ -n "${LITE_PYTHON:-}" ]; then
+        printf '%s\n' "$LITE_PYTHON"
+        return
+    fi
+    for version in 3.10 3.8; do
+        printf '%s\n' "python$version"
+        # Where pyenv, uv, conda, Python's container images and hand-made installations keep theirs.
+        for path in "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python \
+            "${UV_PYTHON_INSTALL_DIR:-$HOME/.local/share/uv/python}/cpython-$version".*/bin/python3 \
+            "$HOME"/*conda3/envs/*/bin/"python$version" "$HOME"/*conda3/bin/"python$version" \
+            "/opt/python/cp${version%.*}${version#*.}"-*/bin/python \
+            "/usr/local/bin/python$version" "/opt/python$version/bin/python$version"; do
+            if [ -x "$path" ]; then printf '%s\n' "$path"; fi
+        done
+    done
+    printf 'python3\npython\n'
+}
+
+find_python() {
+    # A name on the PATH may be a shim that does not run, so each candidate is run, not looked up.
+    candidates | while IFS= read -r candidate; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 10), (3, 8)))' >/dev/null 2>&1; then
+            printf '%s\n' "$candidate"
+            break
+        fi
+    done
+}
+
+works() {
+    "$env/bin/python" -c '
+import numpy
+from paddlelite.lite import Opt
+assert numpy.__version__.startswith("1.")
+print("Paddle Lite", Opt().version(), "with numpy", numpy.__version__)' 2>/dev/null
+}
+
+if made=$(works); then
+    echo "lite-env: $env is ready: $made"
+    exit 0
+fi
+if [ "$(uname -s)" != Linux ] || [ "$(uname -m)" != x86_64 ]; then
+    echo "error: Paddle Lite has wheels for Linux on x86_64 only; this is $(uname -s) on $(uname -m)." >&2
+    exit 3
+fi
+python=$(find_python)
+if [ -z "$python" ]; then
+    echo "error: Paddle Lite needs Python 3.10 or 3.8, and none runs here (looked on the PATH, and where pyenv, uv" >&2
+    echo "and conda keep theirs). Install one beside yours (for example: pyenv install 3.10, or uv python install" >&2
+    echo "3.10), or name it: make lite-env LITE_PYTHON=/path/to/python3.10" >&2
+    exit 3
+fi
+echo "lite-env: $("$python" --version 2>&1) -> $env"
+rm -rf "$env"
+# Debian's Python lacks ensurepip where python3-venv is missing.
+if ! "$python" -m venv "$env" >/dev/null 2>&1; then
+    rm -rf "$env"
+    echo "error: '$python -m venv' fails. Install its venv module (Debian, Ubuntu: python3-venv), or name another Python." >&2
+    exit 3
+fi
+# numpy 2 would make every answer noise, without a word.
+PIP_DISABLE_PIP_VERSION_CHECK=1 "$env/bin/python" -m pip install --quiet "paddlelite==2.13rc0" "numpy<2" || {
+    rm -rf "$env"
+    echo "error: paddlelite could not be installed into $env (above: what pip said)." >&2
+    exit 1
+}
+made=$(works) || {
+    rm -rf "$env"
+    echo "error: paddlelite was installed into $env but cannot be imported there (libgomp1 missing?)." >&2
+    exit 1
+}
+echo "lite-env: $env is ready: $made"
