@@ -62,6 +62,9 @@ def _check_top_level(root: Node, findings: Findings) -> None:
         _check_component(term, ("objective", index), LOSSES, reserved, findings)
     for index, stage in enumerate(_checked_list(root, "stages", findings)):
         _check_section(stage, ("stages", index), schema.StageSection, findings)
+        for key, section in schema.STAGE_SECTIONS.items():
+            if not _is_absent(stage.entries.get(key, Node(None, stage.source))):
+                _check_section(stage.entries[key], ("stages", index, key), section, findings)
 
 
 def _check_section(node: Node, path: Path, section: type, findings: Findings) -> None:

@@ -56,6 +56,25 @@ class ObjectiveTerm:
 
 
 @dataclass
+class PruneSection:
+    """What a stage removes from the network before it trains. ``size`` is that of the network's input."""
+
+    ratio: Share
+    importance: Literal["l1", "norm"] = "l1"
+    max_share: Share = 0.5
+    keep: list[str] | None = None
+    size: SizeWH | None = None
+
+
+@dataclass
+class QuantiseSection:
+    """What of a stage is trained for int8: all convolutions round, but those that ``keep_float`` names."""
+
+    keep_float: list[str] | None = None
+    calibration_images: Count = 64
+
+
+@dataclass
 class StageSection:
     """One stage of a training; the stages run in order and each can be resumed."""
 
@@ -64,6 +83,8 @@ class StageSection:
     iters: Count | None = None
     freeze: list[str] | None = None
     start_from: str = "last"  # last | best | a path to weights
+    prune: dict[str, Any] | None = None  # keys of PruneSection
+    quantise: dict[str, Any] | None = None  # keys of QuantiseSection
     overrides: dict[str, Any] | None = None
 
 
@@ -191,6 +212,8 @@ COMPONENTS: dict[str, Registry] = {
     "optimizer": OPTIMIZERS,
     "lr_scheduler": SCHEDULES,
 }
+
+STAGE_SECTIONS: dict[str, type] = {"prune": PruneSection, "quantise": QuantiseSection}
 
 LISTS: dict[str, Any] = {"objective": ObjectiveTerm, "stages": StageSection}
 

@@ -22,7 +22,7 @@ from paddle_portrait.data.checks import cheap_checks
 from paddle_portrait.data.datasets.foreign import as_dataset
 from paddle_portrait.data.loader import BatchLoader, EvalLoader
 from paddle_portrait.engine import distributed
-from paddle_portrait.engine.checkpoint import find_last_good, load_checkpoint, load_weights
+from paddle_portrait.engine.checkpoint import Checkpoint, find_last_good, load_checkpoint, load_weights
 from paddle_portrait.engine.environment import describe_environment, warn_of_differences
 from paddle_portrait.engine.evaluator import evaluate
 from paddle_portrait.engine.history import History
@@ -39,11 +39,15 @@ from paddle_portrait.engine.hooks import (
 )
 from paddle_portrait.engine.inferring import PredictOptions, person_probability
 from paddle_portrait.engine.precision import Precision
+from paddle_portrait.engine.pruning import PruneOptions, prune
+from paddle_portrait.engine.quantising import start_rounding
 from paddle_portrait.engine.schedules import Schedule, build_schedule
+from paddle_portrait.engine.trained import pruning_shape
 from paddle_portrait.engine.trainer import Trainer
 from paddle_portrait.engine.validation_loss import validation_loss
 from paddle_portrait.errors import UserError
 from paddle_portrait.losses import Objective
+from paddle_portrait.models.channels import CHANNELS_FILE, apply_widths
 from paddle_portrait.pictures import overlay
 from paddle_portrait.registry import DATASETS, MODELS, OPTIMIZERS, TRANSFORMS
 
@@ -65,8 +69,10 @@ class RunOptions:
         resume: a checkpoint's folder, ``auto`` for the newest good one in ``save_dir``, or None.
         profiler_options: see :class:`ProfilerHook`; None does not profile.
         freeze: patterns of names, such as ``backbone.*``, of parameters that are not trained.
+        quantise: a stage's section of that name: train for int8. None trains in float.
         length: ``{"iters": n}`` or ``{"epochs": n}`` in place of the config's.
         weights: file or checkpoint to start from in place of the network's own start.
+        prune: a stage's section of that name: how to prune what the run starts from. None: not at all.
     """
 
     save_dir: Path
@@ -76,8 +82,10 @@ class RunOptions:
     resume: str | None = None
     profiler_options: str | None = None
     freeze: tuple[str, ...] = ()
+    quantise: Mapping[str, Any] | None = None
     length: Mapping[str, int] | None = None
     weights: str | None = None
+    prune: Mapping[str, Any] | None = None
 
 
 def build_trainer(config: Config, options: RunOptions) -> Trainer:
@@ -94,7 +102,11 @@ def build_trainer(config: Config, options: RunOptions) -> Trainer:
     model = MODELS.build_node(config["model"])
     if options.weights is not None:
         load_weights(model, options.weights)
+    checkpoint = _checkpoint_to_resume(options)
+    _narrow(model, config, options, checkpoint)
     frozen = freeze_parameters(model, options.freeze)
+    if options.quantise is not None:
+        frozen += start_rounding(model, options.quantise, as_dataset(train_dataset), config, seed)
     objective = Objective.from_config(config.to_dict())
     loader = BatchLoader(
         train_dataset,
@@ -123,7 +135,10 @@ def build_trainer(config: Config, options: RunOptions) -> Trainer:
     )
     environment = describe_environment(kernel_build)
     trainer.hooks = _build_hooks(config, options, trainer, val_dataset, batch_size, environment)
-    _restore(trainer, options, environment)
+    if checkpoint is not None:
+        warn_of_differences(checkpoint.state.get("environment", {}), environment)
+        trainer.restore(checkpoint)
+        logger.info("resume: continuing after iteration %d", trainer.iteration)
     return trainer
 
 
@@ -302,14 +317,22 @@ def _sample_pictures(dataset: Any) -> Callable[[nn.Layer], list[np.ndarray]]:
     return draw
 
 
-def _restore(trainer: Trainer, options: RunOptions, environment: Mapping[str, Any]) -> None:
+def _checkpoint_to_resume(options: RunOptions) -> Checkpoint | None:
     if options.resume is None:
-        return
+        return None
     directory = find_last_good(options.save_dir) if options.resume == "auto" else Path(options.resume)
     if directory is None:
         logger.info("resume: no checkpoint in '%s' yet, so the run starts from its beginning", options.save_dir)
-        return
-    checkpoint = load_checkpoint(directory)
-    warn_of_differences(checkpoint.state.get("environment", {}), environment)
-    trainer.restore(checkpoint)
-    logger.info("resume: continuing after iteration %d of '%s'", trainer.iteration, directory)
+        return None
+    logger.info("resume: from '%s'", directory)
+    return load_checkpoint(directory)
+
+
+def _narrow(model: nn.Layer, config: Config, options: RunOptions, checkpoint: Checkpoint | None) -> None:
+    """Give the network the channels of the checkpoint that the run continues, or prune it where the run begins so."""
+    if checkpoint is not None:
+        apply_widths(model, checkpoint.widths, f"{CHANNELS_FILE} of the checkpoint")
+    elif options.prune is not None:
+        how = {key: value for key, value in options.prune.items() if value is not None}
+        shape = pruning_shape(config, how.pop("size", None))
+        logger.info(prune(model, shape, PruneOptions(**how)).summary())

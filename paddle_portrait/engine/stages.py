@@ -49,6 +49,8 @@ def _stage_options(options: RunOptions, stage: Mapping[str, Any], previous: Path
         options,
         save_dir=options.save_dir / str(stage["name"]),
         freeze=tuple(stage.get("freeze") or ()),
+        quantise=stage.get("quantise"),
+        prune=stage.get("prune"),
         length=length or None,
         weights=_start_weights(stage, previous) or options.weights,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 def load_trained(config: Config, model_path: str | None) -> nn.Layer:
     """Build the config's network with the weights of a checkpoint, all of them.
 
+    The weights of a stage that trained for int8 make a network that rounds as it did there.
+
     Args:
         config: names the network; its ``pretrained`` weights are not looked for, the checkpoint replaces them.
         model_path: a ``.pdparams`` file, a checkpoint directory, or a zoo name.
@@ -26,14 +29,17 @@ def load_trained(config: Config, model_path: str | None) -> nn.Layer:
     Raises:
         UserError: no path, or the file lacks a value of the network or holds one of another shape.
     """
-    from paddle_portrait.models import load_weights
+    from paddle_portrait.models.fake_quantisation import round_layers, rounding_names
+    from paddle_portrait.models.weights import load_weights, narrow_like, read_weights, weights_file
 
     if not model_path:
         raise UserError(
             "no --model_path: without trained weights the network would answer at random. "
             "Give a checkpoint, such as --model_path output/best_model/model.pdparams"
         )
-    network = build_network(config)
+    network, path = build_network(config), weights_file(model_path)
+    narrow_like(network, path)
+    round_layers(network, rounding_names(read_weights(path)))
     report = load_weights(network, model_path)
     lacking = report.differences
     if lacking:
@@ -59,6 +65,27 @@ def input_channels(config: Config, preprocess: Preprocess) -> int:
         if (channels := config.get(key)) is not None:
             return int(channels)
     return preprocess.channels
+
+
+def pruning_shape(config: Config, size_wh: Sequence[int] | None) -> tuple[int, int, int, int]:
+    """Return N, C, H, W of the input at which multiply-adds are counted: the size given, else that of inference.
+
+    Raises:
+        UserError: the config does not say a size.
+    """
+    try:
+        preprocess = Preprocess.from_transforms(config.inference_transforms())
+    except UserError:
+        if size_wh is None:
+            raise
+        preprocess = Preprocess.from_transforms([])
+    if size_wh is None and preprocess.input_size_hw is None:
+        raise UserError(
+            f"{config.path}: its transforms end in no fixed size, so the multiply-adds cannot be counted. Say the "
+            "width and height to count them at: prune.size, or --size."
+        )
+    height, width = preprocess.input_size_hw if size_wh is None else reversed(size_wh)
+    return 1, input_channels(config, preprocess), height, width
 
 
 class TrainedPredictor:

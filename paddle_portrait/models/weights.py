@@ -22,6 +22,7 @@ from paddle import nn
 from paddle_portrait import zoo
 from paddle_portrait.console import logger
 from paddle_portrait.errors import UserError
+from paddle_portrait.models.channels import CHANNELS_FILE, apply_widths, read_widths
 
 _GZIP = b"\x1f\x8b"
 
@@ -138,14 +139,27 @@ class LoadReport:
 def load_weights(model: nn.Layer, source: str | Path) -> LoadReport:
     """Load a ``.pdparams`` file, the ``model.pdparams`` of a checkpoint directory, or a zoo name into ``model``.
 
+    Where the weights are of a pruned network, ``model`` is narrowed to fit.
+
     Raises:
         UserError: no file there, it is damaged or unsafe, or none of its keys fits the network.
     """
-    path = _weights_file(source)
+    path = weights_file(source)
+    narrow_like(model, path)
     report = load_arrays(model, read_weights(path), str(path))
     level = logger.warning if report.differences or report.unexpected else logger.info
     level("weights %s", report.summary())
     return report
+
+
+def narrow_like(model: nn.Layer, path: Path) -> None:
+    """Take from ``model`` the channels that the pruned network had lost whose weights are at ``path``.
+
+    Raises:
+        UserError: the ``channels.json`` beside the weights is damaged or of another network.
+    """
+    if widths := read_widths(path.parent):
+        apply_widths(model, widths, str(path.parent / CHANNELS_FILE))
 
 
 def load_arrays(model: nn.Layer, arrays: Mapping[str, np.ndarray], path: str) -> LoadReport:
@@ -216,7 +230,12 @@ def _differs_in_classes(theirs: Sequence[int], own: Sequence[int], num_classes: 
     return len(different) == 1 and all(ours == num_classes for _, ours in different)
 
 
-def _weights_file(source: str | Path) -> Path:
+def weights_file(source: str | Path) -> Path:
+    """Return the file that a path, a checkpoint directory or a zoo name means.
+
+    Raises:
+        UserError: there is none.
+    """
     path = zoo.find_weights(source)
     if path.is_dir():
         path = path / "model.pdparams"
