@@ -11,6 +11,8 @@ It may have
 - ``LIMIT``: how far its answers may be from the trained network's (default :data:`FLOAT_LIMIT`);
 - ``VARIANT_LIMITS``: the same for those of its ``TargetFiles.variants`` that this machine can run, by their names; the
   others are reported as not run;
+- ``LEFT_OUT_TOGETHER``: variants that it does without where one of them is over its limit: that one's name, and the
+  names of all that go with it. Any other variant over its limit makes the export fail;
 - ``refusal(job) -> str | None``: why this target cannot hold what the job asks for (an option, a free size, a type
   of input), asked before anything is written;
 - ``open_runner(directory, files, threads) -> Backend``, for a target that is no back end of the predictor; it raises
