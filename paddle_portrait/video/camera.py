@@ -30,7 +30,9 @@ class CameraReader:
     """
 
     def __init__(self, number: int, stream: int = 0) -> None:
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # our own message says it in words
         self._capture = cv2.VideoCapture(number)
+        cv2.utils.logging.setLogLevel(level)
         self._name, self._stream = f"camera {number}", stream
         if not self._capture.isOpened():
             raise UserError(

@@ -30,6 +30,10 @@ class Codec:
     options: Mapping[str, str] = field(default_factory=dict)
     even: bool = False
 
+    def __str__(self) -> str:
+        options = " ".join(f"{name}={value}" for name, value in self.options.items())
+        return f"{self.encoder} {options}".strip()
+
 
 _VP9 = {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "crf": "30", "b": "0"}
 CODECS = {
@@ -56,26 +60,28 @@ class Container:
 
     Attributes:
         codecs: what it holds; the first is taken when none is named.
+        transparent: the ones of which it holds transparent pictures, too.
         options: of the muxer.
         format: FFmpeg's name where the suffix does not say it.
         sound: whether it holds any.
     """
 
     codecs: tuple[str, ...]
+    transparent: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     format: str | None = None
     sound: bool = True
 
 
 CONTAINERS = {
-    ".mp4": Container(("h264", "av1", "vp9"), _KILL_SAFE),
-    ".mov": Container(("h264", "prores"), _KILL_SAFE),
-    ".mkv": Container(("h264", "vp9", "av1", "prores"), _CLUSTERED),
-    ".webm": Container(("vp9", "av1"), _CLUSTERED),
-    ".ts": Container(("h264",), _FLUSHED, "mpegts"),
-    ".gif": Container(("gif",), {**_FLUSHED, "loop": "0"}, sound=False),
-    ".apng": Container(("apng",), {**_FLUSHED, "plays": "0"}, sound=False),
-    ".webp": Container(("webp",), {**_FLUSHED, "loop": "0"}, "webp", sound=False),
+    ".mp4": Container(("h264", "av1", "vp9"), (), _KILL_SAFE),
+    ".mov": Container(("h264", "prores"), ("prores",), _KILL_SAFE),
+    ".mkv": Container(("h264", "vp9", "av1", "prores"), ("vp9", "prores"), _CLUSTERED),
+    ".webm": Container(("vp9", "av1"), ("vp9",), _CLUSTERED),
+    ".ts": Container(("h264",), (), _FLUSHED, "mpegts"),
+    ".gif": Container(("gif",), ("gif",), {**_FLUSHED, "loop": "0"}, sound=False),
+    ".apng": Container(("apng",), ("apng",), {**_FLUSHED, "plays": "0"}, sound=False),
+    ".webp": Container(("webp",), ("webp",), {**_FLUSHED, "loop": "0"}, "webp", sound=False),
 }
 
 
@@ -104,11 +110,11 @@ def choose_codec(target: str | Path, container: Container, name: str | None, tra
         raise UserError(describe_unknown("codec", name, CODECS))
     if name is not None and name not in container.codecs:
         raise UserError(f"{target}: such a file holds {', '.join(container.codecs)}, not '{name}'.")
-    known = TRANSPARENT if transparent else CODECS
-    fitting = [codec for codec in ([name] if name else container.codecs) if codec in known]
+    held = container.transparent if transparent else container.codecs
+    fitting = [codec for codec in held if name in (None, codec)]
     if not fitting:
         raise UserError(
             f"{target}: this cannot hold transparency. Write .webm (VP9), .mov (ProRes 4444), .webp, .apng, .gif, "
             "or a folder of PNG files (a name without a suffix)."
         )
-    return known[fitting[0]]
+    return (TRANSPARENT if transparent else CODECS)[fitting[0]]

@@ -16,10 +16,10 @@ from paddle_portrait.video.writer import PictureFolder, VideoWriter, Writer
 
 # By the beginning of the URL. A receiver may join at any key frame, so there is one a second or two.
 _STREAMS = {
-    "rtmp": Container(("h264",), {"flush_packets": "1", "flvflags": "no_duration_filesize"}, "flv"),
-    "rtsp": Container(("h264",), {"rtsp_transport": "tcp"}, "rtsp"),
-    "udp": Container(("h264",), {"flush_packets": "1"}, "mpegts"),
-    "pipe": Container(("h264",), {"flush_packets": "1"}, "matroska"),
+    "rtmp": Container(("h264",), (), {"flush_packets": "1", "flvflags": "no_duration_filesize"}, "flv"),
+    "rtsp": Container(("h264",), (), {"rtsp_transport": "tcp"}, "rtsp"),
+    "udp": Container(("h264",), (), {"flush_packets": "1"}, "mpegts"),
+    "pipe": Container(("h264",), (), {"flush_packets": "1"}, "matroska"),
 }
 _LIVE_ENCODING = {"preset": "veryfast", "tune": "zerolatency"}
 

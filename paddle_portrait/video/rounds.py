@@ -110,14 +110,15 @@ class _Showing:
         return part
 
     def at(self, seconds: Fraction) -> Job | None:
-        """Return the last picture due by ``seconds``; None before the first and after the end."""
+        """Return the picture to be seen at ``seconds``; None before the first and after the end."""
         while self._next is None or self._next.frame.seconds <= seconds:
             if self._next is not None:
                 self._shown, self._next = self._next, None
             part = next(self._rounds, None)
             if part is None:
-                shown, self._shown = self._shown, None
-                return shown
+                if self._shown is not None and self._shown.frame.seconds + self._shown.frame.duration <= seconds:
+                    self._shown = None
+                break
             if part.jobs:
                 self._next = part.jobs[0]
         return None if self._shown is None else Job(self._shown.frame)

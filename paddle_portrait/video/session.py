@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,8 +97,13 @@ class VideoSession:
         """
         frames = [source.info.frames for source in self._sources]
         total = None if None in frames else (frames[0] if self._job.tile else sum(filter(None, frames)))
-        with self._closing:
+        try:
             report = self.pipeline.run(total=total)
+        except BaseException:
+            with suppress(Exception):  # what went wrong first is what the user is to hear
+                self._closing.close()
+            raise
+        self._closing.close()
         if report.interrupted:
             raise KeyboardInterrupt
         return report
@@ -125,9 +130,11 @@ class VideoSession:
 
     def _open_sources(self) -> list[Source]:
         sources: list[Source] = []
-        for name in (*self._job.videos, *self._job.cameras):
-            number = len(sources)
-            sources.append(CameraReader(name, number) if isinstance(name, int) else VideoReader(name, stream=number))
+        for name in self._job.videos:
+            sources.append(VideoReader(name, stream=len(sources)))
+            self._closing.callback(sources[-1].close)
+        for camera in self._job.cameras:
+            sources.append(CameraReader(camera, len(sources)))
             self._closing.callback(sources[-1].close)
         return sources
 

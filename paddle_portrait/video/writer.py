@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -75,6 +76,7 @@ class VideoWriter:
             self._tracks = add_tracks(self._container, info.sound)
         elif info.sound:
             logger.warning("%s: such a file holds no sound; it is left out", target)
+        self._start()
 
     def write(self, item: Item) -> None:
         """Encode a picture, or put a packet of sound beside the pictures."""
@@ -97,8 +99,21 @@ class VideoWriter:
         finally:
             self._container.close()
 
+    def _start(self) -> None:
+        """Open the encoder and write the file's head: whatever is wrong with them is to be told before the work."""
+        try:
+            self._container.start_encoding()
+        except (av.FFmpegError, OSError) as error:
+            self._closed = True
+            raise UserError(f"{self._target}: cannot be written with {self._codec} ({error.strerror}).") from error
+        wrong = [name for name in self._codec.options if name in self._stream.codec_context.options]
+        if wrong:
+            self.close()
+            raise UserError(f"{self._target}: {self._codec.encoder} has no option {', '.join(wrong)}.")
+
     def _add_stream(self) -> Any:
         codec, info = self._codec, self._info
+        os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder talks a page on every start
         try:
             stream: Any = self._container.add_stream(codec.encoder, rate=info.rate, options=dict(codec.options))
         except (av.FFmpegError, ValueError) as error:
