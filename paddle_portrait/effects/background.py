@@ -43,11 +43,13 @@ def fit_background(background: np.ndarray, size_hw: tuple[int, ...], mode: FitMo
     if mode == "stretch":
         return _scaled(background, (height, width))
     scale = min(height / background.shape[0], width / background.shape[1])
-    scaled_h, scaled_w = (
-        min(most, max(1, round(side * scale))) for most, side in zip(size_hw, background.shape, strict=False)
-    )
     border = cv2.BORDER_REFLECT if mode == "mirror" else cv2.BORDER_CONSTANT
-    return _framed(_scaled(background, (scaled_h, scaled_w)), (height, width), border)
+    return _framed(_scaled(background, scaled_size(background.shape, scale)), (height, width), border)
+
+
+def scaled_size(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
+    """Return height and width of an array times ``scale``, at least one pixel each."""
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
 def _scaled(picture: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:

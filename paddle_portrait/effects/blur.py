@@ -32,7 +32,7 @@ def blur_background(
     cell = max(1, int(pixels / _BLUR_CELLS))
     plate = background_plate(image, person, cell)
     if pixels > 0:
-        plate = cv2.GaussianBlur(plate, (0, 0), pixels / cell)
+        plate = cv2.GaussianBlur(plate, (0, 0), pixels / cell, borderType=cv2.BORDER_REFLECT)
     return alpha_blend(image, person, _enlarged(plate, person.shape, cell))
 
 

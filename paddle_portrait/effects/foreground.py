@@ -17,8 +17,7 @@ Defringe = Annotated[
 
 _REGULARIZATION, _GRADIENT_WEIGHT = 1e-5, 1.0
 _SMALL_SIDE, _SMALL_ROUNDS, _BIG_ROUNDS = 32, 10, 2
-# Window sides of the two passes of blur fusion, as the paper has them for pictures of about this shorter side.
-_FUSION_WINDOWS, _FUSION_SIDE = (90, 6), 720
+_FUSION_WINDOWS = (90, 6)
 
 
 def defringed(image: np.ndarray, person: np.ndarray, method: str) -> np.ndarray:
@@ -50,8 +49,7 @@ def estimate_foreground(image: np.ndarray, person: np.ndarray, method: str = "be
 
 def _blur_fusion(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     foreground = background = image
-    for window in _FUSION_WINDOWS:
-        side = max(3, round(window * min(alpha.shape) / _FUSION_SIDE))
+    for side in _FUSION_WINDOWS:
         foreground = _weighted_mean(foreground, alpha, side)
         background = _weighted_mean(background, 1 - alpha, side)
         part = alpha[..., None]

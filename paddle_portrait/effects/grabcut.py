@@ -7,6 +7,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 
+from paddle_portrait.effects.background import scaled_size
 from paddle_portrait.effects.options import Range
 from paddle_portrait.effects.refiner import refiner
 from paddle_portrait.preprocess.geometry import resize
@@ -28,7 +29,7 @@ def grabcut(
 ) -> np.ndarray:
     """Unsure pixels decided by the colours of the sure ones; slow, for single pictures."""
     scale = min(1.0, side / min(person.shape))
-    size = max(1, round(person.shape[0] * scale)), max(1, round(person.shape[1] * scale))
+    size = scaled_size(person.shape, scale)
     small = resize(person, size, cv2.INTER_AREA)
     trimap = _trimap(small, low, high, round(band * min(size)))
     if not all((trimap == value).any() for value in (cv2.GC_BGD, cv2.GC_FGD)):

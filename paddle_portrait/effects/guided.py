@@ -12,13 +12,12 @@ import cv2
 import numpy as np
 
 from paddle_portrait.effects.arrays import checked_image, checked_person
+from paddle_portrait.effects.background import scaled_size
 from paddle_portrait.effects.options import Range
 from paddle_portrait.effects.refiner import refiner
 from paddle_portrait.errors import UserError
 from paddle_portrait.preprocess.geometry import resize
 
-# The shorter side at which the refiner fits its linear functions: about the size of the networks' own masks.
-_WORKING_SIDE = 180
 _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 
@@ -27,12 +26,14 @@ def guided(
     image: np.ndarray,
     person: np.ndarray,
     *,
-    radius: Annotated[float, Range(0.001, 0.2), "half a window's side, as share of the shorter side"] = 0.02,
+    mask_side: Annotated[int, Range(8, 4096), "shorter side that the mask had before it was enlarged"] = 144,
+    radius: Annotated[float, Range(0.001, 0.2), "half a window's side, as share of the shorter side"] = 0.01,
     epsilon: Annotated[float, Range(1e-6, 1), "variance of colours (of 0 to 1) below which no edge is seen"] = 1e-4,
 ) -> np.ndarray:
-    """Edges of the mask drawn to the edges of the photo."""
-    step = max(1, min(person.shape) // _WORKING_SIDE)
-    small = resize(person, (max(1, person.shape[0] // step), max(1, person.shape[1] // step)), cv2.INTER_AREA)
+    """Edges of an enlarged mask drawn to the edges of the photo."""
+    scale = min(1.0, mask_side / min(person.shape))
+    # Points of the enlarged mask, not means: they are what it was enlarged from.
+    small = resize(person, scaled_size(person.shape, scale), cv2.INTER_LINEAR)
     return _upsampled(image, small, max(1, round(radius * min(small.shape))), epsilon)
 
 
@@ -54,9 +55,10 @@ def guided_upsample(
         UserError: a wrong type or size, ``radius`` below 1 or ``epsilon`` not above 0.
     """
     image = checked_image(image_rgb, "the image")
-    small = checked_person(person_small, np.shape(person_small)[:2])
-    if small.ndim != 2 or not small.size or small.shape[0] > image.shape[0] or small.shape[1] > image.shape[1]:
-        raise UserError(f"the small mask has shape {small.shape}; it must fit into the image, {image.shape[:2]}.")
+    shape = np.shape(person_small)
+    if len(shape) != 2 or not all(0 < side <= most for side, most in zip(shape, image.shape, strict=False)):
+        raise UserError(f"the small mask has shape {shape}; it must fit into the image, {image.shape[:2]}.")
+    small = checked_person(person_small, shape)
     if radius < 1 or not epsilon > 0:
         raise UserError(
             f"a guided filter of radius {radius} and epsilon {epsilon}: at least 1, and above 0, are allowed."

@@ -84,8 +84,8 @@ class _Network:
             self._net = cv2.dnn.readNetFromONNX(file)
         except cv2.error as error:
             raise UserError(
-                f"{file}: OpenCV cannot read this network ({_last_line(error)}). An ONNX file is needed, its "
-                f"inputs 'data' (1×3×{_SIDE}×{_SIDE}) and 'mask' (1×1×{_SIDE}×{_SIDE}); convert Caffe models to ONNX first."
+                f"{file}: OpenCV cannot read this network ({_last_line(error)}). An ONNX file is needed, its inputs "
+                f"'data' (1×3×{_SIDE}×{_SIDE}) and 'mask' (1×1×{_SIDE}×{_SIDE}); convert Caffe models to ONNX first."
             ) from None
 
     def run(self, inputs: tuple[np.ndarray, ...]) -> np.ndarray:

@@ -13,6 +13,7 @@ from paddle_portrait.errors import UserError
 # Factor that turns a value into a whole number whose most significant bit is the leftmost pixel. Sixteen pixels weigh
 # 2^7 ... 2^0, 2^-1 ... 2^-8 from left to right; eight weigh 2^7 ... 2^0.
 _WHOLE = {8: 1, 16: 256}
+PACKINGS = tuple(_WHOLE)  # pixels in a value
 
 
 def pack_mask(mask: np.ndarray, bits: int = 16) -> np.ndarray:
@@ -35,7 +36,7 @@ def pack_mask(mask: np.ndarray, bits: int = 16) -> np.ndarray:
     if not np.isin(mask, (0, 1)).all():
         raise UserError("only hard masks of 0 and 1 can be packed into bits; apply a threshold first.")
     weights = 2.0 ** np.arange(bits - 1, -1, -1) / whole
-    return (mask.reshape(*mask.shape[:-1], -1, bits) @ weights).astype(np.float32)
+    return (mask.reshape(*mask.shape[:-1], mask.shape[-1] // bits, bits) @ weights).astype(np.float32)
 
 
 def unpack_mask(packed: np.ndarray, bits: int = 16) -> np.ndarray:
@@ -60,7 +61,7 @@ def unpack_mask(packed: np.ndarray, bits: int = 16) -> np.ndarray:
             f"from 0 to {(2**bits - 1) / whole:g}. The packed mask must be hard, and 16 bits need float32."
         )
     big_endian = values.astype(">u1" if bits == 8 else ">u2")
-    octets = big_endian.view(np.uint8).reshape(*packed.shape[:-1], -1)
+    octets = big_endian.view(np.uint8).reshape(*packed.shape[:-1], packed.shape[-1] * bits // 8)
     return np.unpackbits(octets, axis=-1)
 
 
