@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
-from paddle_portrait.analysis.operators import Operator, Tensor
-
-# What a batch norm can be folded into, and the addition of its bias that may stand between.
-_FOLDS_INTO = {"conv2d", "depthwise_conv2d", "conv2d_transpose", "depthwise_conv2d_transpose"}
+from paddle_portrait.export.folding import Neighbours
+from paddle_portrait.export.operators import Operator, Tensor
 
 
 def count_learnable(operators: Sequence[Operator]) -> int:
@@ -22,11 +19,18 @@ def count_folded(operators: Sequence[Operator]) -> int:
     A norm right behind a convolution becomes part of it: all that remains is a bias for every channel, where the
     convolution had none. Any other (behind a sum or a concatenation) is a factor and an addend for every channel.
     """
-    folding = _Folding(operators)
+    neighbours = Neighbours(operators)
     norms = [operator for operator in operators if operator.type == "batch_norm"]
     others = [operator for operator in operators if operator.type != "batch_norm"]
-    remaining = sum(channels_of(norm) * folding.values_per_channel(norm) for norm in norms)
+    remaining = sum(channels_of(norm) * _values_per_channel(neighbours, norm) for norm in norms)
     return remaining + count_learnable(others)
+
+
+def _values_per_channel(neighbours: Neighbours, norm: Operator) -> int:
+    """Return how many values a channel of the norm leaves when it is folded."""
+    if neighbours.convolution_before(norm) is None:
+        return 2
+    return 0 if neighbours.has_bias(norm) else 1  # a bias is counted with its convolution
 
 
 def channels_of(operator: Operator) -> int:
@@ -52,24 +56,3 @@ def activation_bytes(operators: Sequence[Operator]) -> tuple[int, int]:
         for key in [key for key in alive if last_use.get(key, len(operators)) <= index]:
             del alive[key]
     return total, peak
-
-
-class _Folding:
-    """Which batch norms stand right behind a convolution whose result nothing else reads."""
-
-    def __init__(self, operators: Sequence[Operator]) -> None:
-        self._makers = {tensor.key: operator for operator in operators for tensor in operator.outputs}
-        self._readers = Counter(tensor.key for operator in operators for tensor in operator.inputs)
-
-    def values_per_channel(self, norm: Operator) -> int:
-        """Return how many values a channel of the norm leaves when it is folded."""
-        before = self._only_for(norm)
-        if before is not None and before.type == "add" and before.weights and len(before.inputs) == 1:
-            convolution = self._only_for(before)
-            if convolution is not None and convolution.type in _FOLDS_INTO:
-                return 0  # the bias, which is counted with the convolution
-        return 1 if before is not None and before.type in _FOLDS_INTO else 2
-
-    def _only_for(self, operator: Operator) -> Operator | None:
-        key = operator.inputs[0].key
-        return self._makers.get(key) if self._readers[key] == 1 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from paddle_portrait.analysis.operators import Operator, Tensor
+from paddle_portrait.export.operators import Operator, Tensor
 
 _CONVOLUTIONS = {"conv2d", "depthwise_conv2d", "conv2d_transpose", "depthwise_conv2d_transpose"}
 _MOVING = {"reshape", "transpose", "stack", "unstack", "squeeze", "unsqueeze", "flatten", "tile", "expand"}

@@ -13,11 +13,12 @@ from paddle import nn
 
 from paddle_portrait.analysis.counting import activation_bytes, count_folded, count_learnable
 from paddle_portrait.analysis.mobile import find_trouble
-from paddle_portrait.analysis.operators import Operator, list_operators
 from paddle_portrait.analysis.timing import time_layers, time_onnx
 from paddle_portrait.console import logger
 from paddle_portrait.errors import UserError
 from paddle_portrait.export.job import ExportJob
+from paddle_portrait.export.operators import Operator, list_operators
+from paddle_portrait.export.options import ExportOptions
 
 
 @dataclass
@@ -119,7 +120,7 @@ def _look_at_onnx(network: nn.Layer, result: NetworkAnalysis, timed_runs: int) -
         logger.warning("nothing about ONNX: not installed: %s (pip install %s)", ", ".join(missing), " ".join(missing))
         return None
     with tempfile.TemporaryDirectory() as folder, eval_mode(network):
-        directory, files = ExportJob(network, "none", result.input_shape, Path(folder)).build("onnx")
+        directory, files = ExportJob(network, ExportOptions("none"), result.input_shape, Path(folder)).build("onnx")
         if timed_runs:
             result.onnx_ms = time_onnx(directory / files.model, result.input_shape, timed_runs, Path(folder))
         return target.count_operators(directory, files)

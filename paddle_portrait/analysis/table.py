@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from paddle_portrait.analysis.network import NetworkAnalysis
-from paddle_portrait.analysis.operators import Operator
+from paddle_portrait.export.operators import Operator
 
 _LONGEST_LAYER = 52
 _SLOWEST = 15

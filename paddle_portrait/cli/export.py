@@ -5,15 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from paddle_portrait.console import run_command
-
-if TYPE_CHECKING:
-    from paddle_portrait.config import Config
-
-# Keys of the config's export section that flags and the exporter act on.
-_UNDERSTOOD = {"transforms", "formats", "output_op", "input_shape", "person_only"}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -29,7 +22,18 @@ def build_parser() -> argparse.ArgumentParser:
     add("--output_op", help="argmax, softmax, sigmoid (person only) or none (default: the config's, else argmax)")
     add("--with_softmax", action="store_true", help="probabilities: the same as --output_op softmax")
     add("--without_argmax", action="store_true", help="no class numbers: logits, or with --with_softmax probabilities")
-    add("--format", nargs="+", metavar="NAME", help="paddle paddle_legacy onnx; commas too (default: the config's)")
+    add("--person_only", action="store_true", help="of the probabilities, the person's channel alone")
+    add("--bit_packed", type=int, choices=(8, 16), help="the mask with 8 pixels in a byte, or 16 in a float")
+    add("--flatten_output", action="store_true", help="the output as one row of values an image")
+    add("--pad_input_channels", type=int, metavar="N", help="take N channels, such as 4; the further ones are ignored")
+    add("--upsample_in_graph", choices=("on", "off"), help="off: the last resize is left to the host (default: on)")
+    add("--normalise_in_graph", action="store_true", help="take uint8 levels; mean and std are in the graph")
+    add(
+        "--format",
+        nargs="+",
+        metavar="NAME",
+        help="targets, such as paddle,onnx,openvino (default: the config's)",
+    )
     add("--device", default="cpu", help="where the network is traced and checked (default: cpu)")
     add("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="change keys of the config")
     return parser
@@ -43,19 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _export(arguments: argparse.Namespace) -> int:
     from paddle_portrait.config import load_config
-    from paddle_portrait.export.choices import settle_output_op
+    from paddle_portrait.export.options import settle_options
     from paddle_portrait.zoo import config_for
 
     config = load_config(config_for(arguments.config, arguments.model_path), arguments.opts)
     config.require("export")
-    _refuse_what_is_not_done(config)
-    output_op = settle_output_op(
-        arguments.output_op,
-        arguments.with_softmax,
-        arguments.without_argmax,
-        config.get("export.output_op"),
-        config.get("export.person_only", False),
-    )
+    options = settle_options(config.get("export", {}), vars(arguments))
 
     from paddle_portrait.engine.environment import choose_device
     from paddle_portrait.engine.trained import input_channels, load_trained
@@ -73,22 +70,13 @@ def _export(arguments: argparse.Namespace) -> int:
         config,
         arguments.save_dir,
         formats,
-        output_op,
-        arguments.input_shape or config.get("export.input_shape"),
-        input_channels(config, Preprocess.from_transforms(config.inference_transforms())),
+        input_shape=arguments.input_shape or config.get("export.input_shape"),
+        channels=input_channels(config, Preprocess.from_transforms(config.inference_transforms())),
+        options=options,
     )
     print(f"exported to {report.save_dir}: {', '.join(report.targets)}; output {report.output_op}, "
           f"input {list(report.input_shape)} (N, C, height, width; -1: any)")  # fmt: skip
     return 0
-
-
-def _refuse_what_is_not_done(config: Config) -> None:
-    from paddle_portrait.config.schema import ExportSection
-    from paddle_portrait.errors import UserError
-
-    for key, value in config.get("export", {}).items():
-        if key not in _UNDERSTOOD and value != getattr(ExportSection, key):
-            raise UserError(f"{config.where(f'export.{key}')}: export.{key} cannot be exported yet. Leave it out.")
 
 
 if __name__ == "__main__":

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paddle_portrait.console import logger
-from paddle_portrait.errors import describe_unknown
 from paddle_portrait.export.choices import Shape, settle_input_shape
 from paddle_portrait.export.errors import ExportError
 from paddle_portrait.export.job import ExportJob
+from paddle_portrait.export.left_out import leave_out_wrong_variants
+from paddle_portrait.export.options import ExportOptions
 from paddle_portrait.export.parity import TargetParity, make_trials, measure, require_passed, write_parity
 from paddle_portrait.export.publish import publish, staging
 from paddle_portrait.export.targets import PADDLE_FORMATS, check_formats, check_refusals
 from paddle_portrait.export.transforms import fit_transforms
 from paddle_portrait.inference.deploy_file import DeployFile
-from paddle_portrait.inference.outputs import OUTPUT_OPS
+from paddle_portrait.inference.graph_form import GraphForm
 from paddle_portrait.preprocess import Preprocess
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def export_model(
     output_op: str = "argmax",
     input_shape: Sequence[int] | None = None,
     channels: int | None = None,
+    options: ExportOptions | None = None,
 ) -> ExportReport:
     """Export a trained network, checked against itself.
 
@@ -60,9 +62,10 @@ def export_model(
         save_dir: the directory to make; an earlier export there is replaced, other files stay.
         formats: names of targets. The first Paddle format lies at the top, the others in folders of their name.
         output_op: ``"argmax"``, ``"softmax"``, ``"sigmoid"`` (person only) or ``"none"`` (logits).
+        options: the whole form of the graph, in place of ``output_op`` alone.
         input_shape: ``(H, W)`` or ``(N, C, H, W)``, -1 for any size; None: the size that the transforms end
             in, else any. A fixed size other than that of the transforms' Resize changes that Resize.
-        channels: input channels; None: those of the images. One more makes the last one the prior.
+        channels: input channels of the network; None: those of the images. One more makes the last one the prior.
 
     Returns:
         The report, whose contents are also in ``parity.json``.
@@ -75,32 +78,34 @@ def export_model(
     from paddle_portrait.engine.inferring import eval_mode
 
     check_formats(formats)
-    if output_op not in OUTPUT_OPS:
-        raise ExportError(describe_unknown("output_op", output_op, OUTPUT_OPS))
+    options = options or ExportOptions(output_op)
     transforms = list(source) if isinstance(source, Sequence) else source.inference_transforms()
     preprocess = Preprocess.from_transforms(transforms)
     channels = channels or preprocess.channels
     shape = settle_input_shape(input_shape, preprocess.input_size_hw, channels)
+    takes_prior = _takes_prior(channels, preprocess.channels)
+    options.check_shape(shape, preprocess.channels, takes_prior)
     transforms = fit_transforms(transforms, shape)
+    graph_shape = (shape[0], options.pad_input_channels or channels, *shape[2:])
     deploy = DeployFile(
         preprocess=Preprocess.from_transforms(transforms),
         targets={},
         transforms=[dict(node) for node in transforms],
-        input_shape=list(shape),
-        output_op=output_op,
-        output_dtype="int32" if output_op == "argmax" else "float32",
-        takes_prior=_takes_prior(channels, preprocess.channels),
+        input_shape=list(graph_shape),
+        output_op=options.output_op,
+        output_dtype=options.output_dtype,
+        takes_prior=takes_prior,
     )
     save_dir = Path(save_dir)
     with eval_mode(model), staging(save_dir) as directory:
         finished = directory / "finished"
         finished.mkdir()
-        job = ExportJob(model, output_op, shape, directory / "scratch")
+        job = ExportJob(model, options, graph_shape, directory / "scratch", deploy.preprocess, channels)
         targets = _write_and_prove(job, deploy, formats, finished)
         publish(finished, save_dir)
     for name, entry in targets.items():
         logger.info("exported %s: %s", name, describe(entry))
-    return ExportReport(save_dir, output_op, shape, targets)
+    return ExportReport(save_dir, options.output_op, graph_shape, targets)
 
 
 def _write_and_prove(
@@ -109,8 +114,9 @@ def _write_and_prove(
     from paddle_portrait.export.graph import check_output_op
 
     check_refusals(job, formats)
-    trials = make_trials(job.network, deploy.preprocess, job.input_shape)
+    trials = make_trials(job.network, deploy.preprocess, job.input_shape, job.channels)
     check_output_op(job.output_op, trials[0].logits.shape[1])
+    deploy.form = _form(job, trials[0].logits.shape[1])
     top = next((name for name in formats if name in PADDLE_FORMATS), None)
     for name in formats:
         deploy.targets[name] = job.place(name, directory, "" if name == top else name)
@@ -119,10 +125,23 @@ def _write_and_prove(
     deploy.write(directory)
     results: dict[str, TargetParity] = {}
     for name in formats:
-        results |= measure(directory, name, trials, job.output_op)
+        found = measure(directory, name, trials, job.output_op)
+        results |= leave_out_wrong_variants(name, directory, deploy, found)
     require_passed(results)
     write_parity(directory, results)
     return results
+
+
+def _form(job: ExportJob, classes: int) -> GraphForm:
+    options = job.options
+    return GraphForm(
+        input_dtype=job.input_dtype,
+        input_channels=options.pad_input_channels,
+        classes=1 if options.output_op == "sigmoid" else classes,
+        bit_packed=options.bit_packed,
+        flat=options.flatten_output,
+        upsampling=None if job.last_resize is None else job.last_resize.upsampling,
+    )
 
 
 def _takes_prior(network_channels: int, image_channels: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from paddle import nn
 
     from paddle_portrait.export.choices import Shape
+    from paddle_portrait.export.last_resize import LastResize
+    from paddle_portrait.export.options import ExportOptions
+    from paddle_portrait.preprocess import Preprocess
+
+
+# Sides of an image on which a network is looked at where any size goes: encoders halve them five or six times.
+_ANY_SIDE = 192
 
 
 @dataclass
@@ -21,16 +29,74 @@ class ExportJob:
 
     Attributes:
         network: the trained network, in evaluation mode.
-        output_op: what the graph ends in.
-        input_shape: N, C, H, W; -1 where any size goes.
+        options: the form of the graph.
+        input_shape: N, C, H, W of the graph; -1 where any size goes.
         scratch: a directory for intermediate files, gone after the export.
+        preprocess: what turns levels into the network's input, for graphs that normalise; None: nothing.
+        channels: input channels of the network; None: as many as the graph takes.
     """
 
     network: nn.Layer
-    output_op: str
+    options: ExportOptions
     input_shape: Shape
     scratch: Path
+    preprocess: Preprocess | None = None
+    channels: int | None = None
     _built: dict[str, tuple[Path, TargetFiles]] = field(default_factory=dict)
+
+    @property
+    def output_op(self) -> str:
+        """What the graph ends in."""
+        return self.options.output_op
+
+    @property
+    def input_dtype(self) -> str:
+        """The numpy name of the type that the graph takes."""
+        return "uint8" if self.options.normalise_in_graph else "float32"
+
+    @property
+    def network_shape(self) -> tuple[int, int, int, int]:
+        """N, C, H, W of an input of the network, all known."""
+        count, channels, height, width = self.input_shape
+        sides = (_ANY_SIDE if side == -1 else side for side in (height, width))
+        return (max(count, 1), self.channels or channels, *sides)  # type: ignore[return-value]
+
+    @cached_property
+    def deployed(self) -> nn.Layer:
+        """The network without what only training needs: triples merged, norms folded, dropout and aux heads gone."""
+        from paddle_portrait.export.folding import fold_norms
+        from paddle_portrait.export.graph import as_deployed
+
+        return fold_norms(as_deployed(self.network), self.network_shape)
+
+    @cached_property
+    def last_resize(self) -> LastResize | None:
+        """The resize that is left to the host, if any is."""
+        import paddle
+
+        from paddle_portrait.export.last_resize import find_last_resize
+
+        if self.options.upsample_in_graph:
+            return None
+        return find_last_resize(self.deployed, paddle.zeros(self.network_shape))
+
+    def graph(self) -> nn.Layer:
+        """Return the layer to be traced; a new one every time, since Paddle keeps the traced program in it."""
+        from paddle_portrait.export.graph import InferenceGraph
+        from paddle_portrait.export.last_resize import WithoutLastResize
+        from paddle_portrait.export.transforms import normalising_lines
+        from paddle_portrait.export.wider_input import widen_input
+
+        network, used = widen_input(self.deployed, self.network_shape, self.input_shape[1])
+        if self.last_resize is not None:
+            network = WithoutLastResize(network, self.last_resize)
+        normalise = None
+        if self.options.normalise_in_graph:
+            assert self.preprocess is not None  # the exporter always gives it
+            normalise = normalising_lines(self.preprocess, used or self.input_shape[1])
+        graph = InferenceGraph(network, self.options, used, normalise)
+        graph.eval()
+        return graph
 
     def build(self, name: str) -> tuple[Path, TargetFiles]:
         """Return the folder and the files of target ``name``, written once however many targets ask for it."""

@@ -14,8 +14,10 @@ from paddle_portrait.console import logger
 from paddle_portrait.export.errors import CannotRunHereError, ExportError, ParityError
 from paddle_portrait.export.targets import Limit, limit_of, load_target, open_target, variant_limits_of
 from paddle_portrait.export.tracing import reason
+from paddle_portrait.export.transforms import normalising_lines
 from paddle_portrait.inference import Predictor
 from paddle_portrait.inference.deploy_file import DeployFile, TargetFiles
+from paddle_portrait.inference.graph_form import GraphForm
 from paddle_portrait.inference.outputs import person_probability
 
 if TYPE_CHECKING:
@@ -39,11 +41,13 @@ class Trial:
     Attributes:
         image: uint8 H×W×3 from which the exported model must make the tensor itself; None for a bare tensor.
         tensor: float32 N×C×h×w, which the trained network saw.
+        levels: the same as uint8 N×C×h×w, not normalised; None where it has none.
         logits: float32 N×classes×h×w, which it answered.
     """
 
     image: np.ndarray | None
     tensor: np.ndarray
+    levels: np.ndarray | None
     logits: np.ndarray
 
 
@@ -68,13 +72,16 @@ class TargetParity:
     runtime: str | None
 
 
-def make_trials(network: nn.Layer, preprocess: Preprocess, input_shape: Shape) -> list[Trial]:
+def make_trials(
+    network: nn.Layer, preprocess: Preprocess, input_shape: Shape, channels: int | None = None
+) -> list[Trial]:
     """Run the trained network on generated portraits and on noise.
 
     Args:
         network: in evaluation mode.
         preprocess: the exported directory's.
         input_shape: N, C, H, W of the graph; where a side is -1, further sizes are tried.
+        channels: input channels of the network; None: as many as the graph takes.
 
     Raises:
         ExportError: the network cannot run on such inputs, or answers with something that is not finite.
@@ -85,16 +92,23 @@ def make_trials(network: nn.Layer, preprocess: Preprocess, input_shape: Shape) -
     portraits = [render_portrait(seed, _PORTRAIT_HW)[0] for seed in range(_PORTRAITS)]
     noise = rng.integers(0, 256, (*_PORTRAIT_HW, 3)).astype(np.uint8)
     trials = []
+    shape = (input_shape[0], channels or input_shape[1], *input_shape[2:])
     for image in [*portraits, noise]:
         tensor, _ = preprocess(image)
-        if input_shape[1] > tensor.shape[1]:  # a prior: the predictor gives zeros to a single image
+        if shape[1] > tensor.shape[1]:  # a prior: the predictor gives zeros to a single image
             tensor = np.concatenate([tensor, np.zeros_like(tensor[:, :1])], axis=1)
-        trials.append(Trial(image, tensor, reference_logits(network, tensor)))
-    usual = trials[0].tensor.shape
-    for shape in _noise_shapes(input_shape, usual):
-        tensor = rng.standard_normal(shape).astype(np.float32)
-        trials.append(Trial(None, tensor, reference_logits(network, tensor)))
+        trials.append(Trial(image, tensor, None, reference_logits(network, tensor)))
+    for size in _noise_shapes(shape, trials[0].tensor.shape):
+        tensor, levels = _noise(rng, size, preprocess)
+        trials.append(Trial(None, tensor, levels, reference_logits(network, tensor)))
     return trials
+
+
+def _noise(rng: np.random.Generator, shape: tuple[int, ...], preprocess: Preprocess) -> tuple[np.ndarray, np.ndarray]:
+    """Return random levels, normalised and as they are; a prior among them is taken for a channel of the image."""
+    levels = rng.integers(0, 256, shape).astype(np.uint8)
+    factor, addend = (np.reshape(values, (1, -1, 1, 1)) for values in normalising_lines(preprocess, shape[1]))
+    return (levels * factor + addend).astype(np.float32), levels
 
 
 def reference_logits(network: nn.Layer, tensor: np.ndarray) -> np.ndarray:
@@ -170,7 +184,7 @@ class _Checked:
         predictor = Predictor(self.directory, self.deploy, self.name, backend)
         differences, finite, overlap, union = [], True, 0, 0
         for trial in self.trials:
-            output = _run(predictor, trial)
+            output = _answer(predictor, trial, self.deploy.form)
             finite = finite and bool(np.isfinite(output).all())
             differences.append(probability_difference(output, self.output_op, trial.logits).ravel())
             mask = person_probability(output, self.output_op) > 0.5
@@ -199,7 +213,7 @@ class _Checked:
 def require_passed(targets: dict[str, TargetParity]) -> None:
     """Raise ParityError when a target was run and is not the trained network."""
     failed = [
-        f"{name}: {_describe_fault(entry)}" + ("" if entry.finite else "; its output is not finite")
+        f"{name}: {describe_fault(entry)}" + ("" if entry.finite else "; its output is not finite")
         for name, entry in targets.items()
         if entry.passed is False
     ]
@@ -211,7 +225,8 @@ def require_passed(targets: dict[str, TargetParity]) -> None:
         )
 
 
-def _describe_fault(entry: TargetParity) -> str:
+def describe_fault(entry: TargetParity) -> str:
+    """Return in words by how much a target is over its limit."""
     if entry.limited == "mask_iou":
         return f"IoU of the masks {entry.mask_iou:.4f}, at least {entry.limit:g} is asked for"
     return f"largest difference in probability {entry.max_abs_diff:.3g}, allowed {entry.limit:g}"
@@ -250,10 +265,16 @@ def _probabilities(logits: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def _run(predictor: Predictor, trial: Trial) -> np.ndarray:
-    tensor = trial.tensor if trial.image is None else predictor.prepare(trial.image)[0]
+def _answer(predictor: Predictor, trial: Trial, form: GraphForm) -> np.ndarray:
+    """Return the exported model's output in its plain form."""
+    if trial.image is not None:
+        tensor = predictor.prepare(trial.image)[0]
+    else:
+        noise = trial.tensor if form.input_dtype == "float32" else trial.levels
+        assert noise is not None  # noise is made of levels
+        tensor = form.feed(noise)
     try:
-        return predictor.run(tensor)
+        return predictor.answer(tensor)
     except Exception as error:  # every runtime has its own exception types
         raise ExportError(
             f"target {predictor.backend_name} was written but cannot run on an input of shape {list(tensor.shape)}: "

@@ -39,3 +39,16 @@ def fit_transforms(transforms: Sequence[Mapping[str, Any]], shape: Shape) -> lis
     before = "none" if size is None else f"height {size[0]}, width {size[1]}"
     logger.info("deployed models resize images to height %d, width %d (the config's size: %s)", height, width, before)
     return fitted
+
+
+def normalising_lines(preprocess: Preprocess, channels: int) -> tuple[list[float], list[float]]:
+    """Return factor and addend with which each channel's levels 0..255 are normalised; beyond the image's, to 0..1."""
+    description = preprocess.to_dict()
+    count = preprocess.channels
+    means, stds = (
+        values * count if len(values) == 1 else values for values in (description["mean"], description["std"])
+    )
+    factors = [description["scale"] / std for std in stds]
+    addends = [-mean / std for mean, std in zip(means, stds, strict=True)]
+    missing = channels - count
+    return factors + [1 / 255] * missing, addends + [0.0] * missing

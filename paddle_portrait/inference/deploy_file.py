@@ -16,13 +16,15 @@ import yaml
 
 from paddle_portrait.console import logger
 from paddle_portrait.errors import UserError
+from paddle_portrait.inference.graph_form import PLAIN, GraphForm
 from paddle_portrait.inference.outputs import OUTPUT_OPS
 from paddle_portrait.preprocess import Preprocess
 from paddle_portrait.zoo.download import sha256_of
 
 DEPLOY_FILE = "deploy.yaml"
 SECTION = "paddle_portrait"
-VERSION = 1
+VERSION = 2
+_PLAIN_VERSION = 1  # knew plain graphs only, and its files say nothing of their form
 
 
 @dataclass
@@ -93,6 +95,7 @@ class DeployFile:
         output_op: ``"argmax"``, ``"softmax"``, ``"sigmoid"`` or ``"none"``; None: not said.
         output_dtype: numpy name of the output's type; None: not said.
         takes_prior: the last input channel is the person probability of the previous frame.
+        form: how the graph's input and output depart from the plain ones.
     """
 
     preprocess: Preprocess
@@ -102,6 +105,7 @@ class DeployFile:
     output_op: str | None = None
     output_dtype: str | None = None
     takes_prior: bool = False
+    form: GraphForm = PLAIN
 
     def write(self, directory: Path) -> None:
         """Write ``directory/deploy.yaml``."""
@@ -119,6 +123,7 @@ class DeployFile:
                 "version": VERSION,
                 "preprocess": self.preprocess.to_dict(),
                 "takes_prior": self.takes_prior,
+                "form": self.form.to_dict(),
                 "targets": {name: _target_to_dict(files) for name, files in self.targets.items()},
             },
         }
@@ -141,10 +146,10 @@ class DeployFile:
             preprocess = Preprocess.from_transforms(transforms)
             targets = _guess_targets(deploy, path)
         else:
-            if ours.get("version") != VERSION:
+            if ours.get("version") not in (_PLAIN_VERSION, VERSION):
                 raise UserError(
-                    f"{path}: {SECTION}.version is {ours.get('version')!r}; this version reads {VERSION}. "
-                    "Export the model again, or use the version of paddle_portrait that wrote it."
+                    f"{path}: {SECTION}.version is {ours.get('version')!r}; this version reads {_PLAIN_VERSION} and "
+                    f"{VERSION}. Export the model again, or use the version of paddle_portrait that wrote it."
                 )
             preprocess = Preprocess.from_dict(_mapping(ours, "preprocess", path))
             targets = {
@@ -158,6 +163,7 @@ class DeployFile:
             output_op=_output_op(deploy.get("output_op"), path),
             output_dtype=deploy.get("output_dtype"),
             takes_prior=bool(ours and ours.get("takes_prior", False)),
+            form=GraphForm.from_dict((ours or {}).get("form") or {}, f"{path}: {SECTION}.form"),
         )
 
 

@@ -40,7 +40,10 @@ class Predictor:
         self.backend_name = backend_name
         self.runtime = backend.runtime
         self.takes_prior = deploy.takes_prior
+        self._form = deploy.form
         self._preprocess = deploy.preprocess
+        if self._form.input_dtype == "uint8":  # the graph normalises
+            self._preprocess = deploy.preprocess.without_normalising()
         self._input_shape = deploy.input_shape or [-1, -1, -1, -1]
         self._backend = backend
         self.output_op = deploy.output_op or guess_output_op(map(self.run, self._trial_inputs()))
@@ -127,24 +130,25 @@ class Predictor:
 
     def describe_output(self) -> str:
         """Return what the graph ends in, in words."""
-        return {
+        meaning = {
             "argmax": "argmax (class numbers, no soft edges)",
             "softmax": "softmax (probabilities)",
             "sigmoid": "sigmoid (person probability)",
             "none": "logits",
         }[self.output_op]
+        return ", ".join(filter(None, [meaning, self._form.describe()]))
 
     def prepare(self, image_rgb: np.ndarray, prior: np.ndarray | None = None) -> tuple[np.ndarray, Geometry]:
-        """Return the network's input, float32 1×C×h×w, and the geometry that leads back to the image."""
+        """Return the graph's input, 1×C×h×w in the type that it takes, and the geometry that leads back."""
         tensor, geometry = self._preprocess(image_rgb)
         if self.takes_prior:
             tensor = np.concatenate([tensor, _fit_prior(prior, geometry)[None, None]], axis=1)
         elif prior is not None:
             raise UserError(f"'{self.directory}' holds a network that takes no prior; call it with the image alone.")
-        return tensor, geometry
+        return self._form.feed(tensor), geometry
 
     def run(self, tensor: np.ndarray) -> np.ndarray:
-        """Return the graph's raw output for float32 N×C×h×w."""
+        """Return the graph's raw output for N×C×h×w in the type that it takes."""
         for wanted, given in zip(self._input_shape, tensor.shape, strict=True):
             if wanted not in (-1, given):
                 raise UserError(
@@ -154,9 +158,13 @@ class Predictor:
                 )
         return self._backend.run(tensor)
 
+    def answer(self, tensor: np.ndarray) -> np.ndarray:
+        """Return the graph's output for N×C×h×w in its plain form: unpacked, unflattened, upsampled."""
+        return self._form.read(self.run(tensor), self.output_op, (tensor.shape[2], tensor.shape[3]))
+
     def person_at_network_size(self, tensor: np.ndarray) -> np.ndarray:
-        """Return the person probability, float32 N×h×w, of float32 N×C×h×w."""
-        person = person_probability(self.run(tensor), self.output_op)
+        """Return the person probability, float32 N×h×w, of N×C×h×w in the type that the graph takes."""
+        person = person_probability(self.answer(tensor), self.output_op)
         size_hw = tensor.shape[2:]
         if person.shape[1:] != size_hw:
             person = np.stack([cv2.resize(one, (size_hw[1], size_hw[0])) for one in person])

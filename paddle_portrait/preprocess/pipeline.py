@@ -124,6 +124,10 @@ class Preprocess:
             step["target_size"] = [size_hw[1], size_hw[0]]
         return Preprocess.from_dict(description)
 
+    def without_normalising(self) -> Preprocess:
+        """Return the same preprocessing that leaves levels 0..255 as they are, channels in the same order."""
+        return Preprocess.from_dict({**self.to_dict(), "mean": [0.0], "std": [1.0], "scale": 1.0})
+
     def __call__(self, image_rgb: np.ndarray) -> tuple[np.ndarray, Geometry]:
         """Preprocess one image.
 

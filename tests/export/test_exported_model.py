@@ -91,15 +91,16 @@ def test_deploy_yaml_has_the_keys_of_paddleseg(network, transforms, tmp_path):
 
 def test_heads_of_training_stay_behind(network, transforms, tmp_path):
     export_model(network, transforms, tmp_path / "e", ("paddle", "onnx"))
-    used = sum(value.size for name, value in network.state_dict().items() if not name.startswith(("aux", "boundary")))
+    used = 8 * 3 * 9 + 8 + 8 * 9 + 8 + 2 * 16 + 2  # three convolutions with a bias each, into which the norms went
     parameters = (tmp_path / "e/model.pdiparams").stat().st_size
-    assert used * 4 < parameters < used * 4 + 2000  # names and shapes beside the values
+    assert used * 4 < parameters < used * 4 + 1000  # names and shapes beside the values
 
     import onnx
 
     graph = onnx.load(str(tmp_path / "e/onnx/model.onnx")).graph
-    convolutions = [node for node in graph.node if node.op_type == "Conv"]
-    assert len(convolutions) == 3
+    operators = [node.op_type for node in graph.node]
+    assert operators.count("Conv") == 3
+    assert not {"BatchNormalization", "Dropout"} & set(operators)
     assert len(graph.output) == 1
 
 
@@ -118,7 +119,7 @@ def test_a_network_that_was_trained_with_the_cpu_kernels(network, transforms, tm
     kernels.accelerate(network)
     network.train()
     report = export_model(network, transforms, tmp_path / "e", ("paddle", "paddle_legacy"), "softmax")
-    stock = {"conv2d", "depthwise_conv2d", "batch_norm_", "relu6", "hardswish", "softmax"}
+    stock = {"conv2d", "depthwise_conv2d", "relu6", "hardswish", "sigmoid"}
     assert stock <= set(report.targets["paddle"].operators)
     assert all(entry.passed for entry in report.targets.values())
 

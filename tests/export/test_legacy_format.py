@@ -11,6 +11,7 @@ import pytest
 from paddle import nn
 
 from paddle_portrait.export.job import ExportJob
+from paddle_portrait.export.options import ExportOptions
 from paddle_portrait.export.legacy_program import read_program
 from paddle_portrait.export.legacy_trace import legacy_format
 from paddle_portrait.export.targets import paddle_legacy
@@ -56,7 +57,7 @@ class Applied(nn.Layer):
 
 def write(network: nn.Layer, folder: Path):
     network.eval()
-    return paddle_legacy.write(ExportJob(network, "none", (1, 3, 8, 8), folder / "scratch"), folder)
+    return paddle_legacy.write(ExportJob(network, ExportOptions("none"), (1, 3, 8, 8), folder / "scratch"), folder)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -28,6 +28,7 @@ from paddle_portrait.config.nodes import Findings
 from paddle_portrait.engine.trained import input_channels
 from paddle_portrait.errors import UserError
 from paddle_portrait.export.job import ExportJob
+from paddle_portrait.export.options import ExportOptions
 from paddle_portrait.export.targets import onnx as onnx_target
 from paddle_portrait.models import as_seg_output, load_weights
 from paddle_portrait.preprocess import Preprocess
@@ -292,7 +293,7 @@ def trace(case: Case, folder: Path) -> tuple[Exported, list[str]]:
     """Trace a network; return the files and the paths that the converter wants."""
     network = case.build()
     images = case.images(1, accepted_size(case, network))
-    job = ExportJob(network, "none", tuple(images.shape), folder)
+    job = ExportJob(network, ExportOptions("none"), tuple(images.shape), folder)
     source, files = job.build("paddle")
     model, params = onnx_target.readable_copy(source, files, folder / "readable")
     result = folder / "model.onnx"

@@ -16,8 +16,8 @@ import paddle
 from paddle import nn
 
 from paddle_portrait.errors import UserError
-from paddle_portrait.export.graph import InferenceGraph
-from paddle_portrait.export.tracing import INPUT_NAME, reason
+from paddle_portrait.export.graph import InferenceGraph, as_deployed
+from paddle_portrait.export.tracing import INPUT_NAME, reason, shapes_known
 
 Shape = tuple[int, ...]
 
@@ -91,7 +91,7 @@ def list_operators(network: nn.Layer, input_shape: Sequence[int]) -> list[Operat
     from paddle_portrait.engine.inferring import eval_mode
 
     with eval_mode(network):
-        graph = InferenceGraph(network, "none")
+        graph = InferenceGraph(as_deployed(network))
         graph.eval()
         program = _trace(graph, input_shape)
     owners = {value.name: name.removeprefix("network.") for name, value in graph.state_dict().items()}
@@ -104,7 +104,7 @@ def _trace(graph: InferenceGraph, input_shape: Sequence[int]) -> Any:
     paddle.jit.ignore_module([models])
     spec = [paddle.static.InputSpec(list(input_shape), "float32", INPUT_NAME)]
     try:
-        with _layers_marked(graph.network), _shapes_known():
+        with _layers_marked(graph.network), shapes_known():
             return paddle.jit.to_static(graph, input_spec=spec, full_graph=True).forward.concrete_program
     except UserError:
         raise
@@ -145,26 +145,6 @@ def _layers_marked(network: nn.Layer) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
-
-
-@contextmanager
-def _shapes_known() -> Iterator[None]:
-    """While tracing, let ``paddle.shape`` give the numbers where they are known.
-
-    Networks ask for sizes with it so that exports work at any size; here it would hide the one size there is, and
-    with it all that comes after.
-    """
-    original = paddle.shape
-
-    def shape(tensor: Any, name: str | None = None) -> Any:
-        sizes = list(tensor.shape)
-        return original(tensor) if any(size < 0 for size in sizes) else sizes
-
-    paddle.shape = shape
-    try:
-        yield
-    finally:
-        paddle.shape = original
 
 
 class _Reader:

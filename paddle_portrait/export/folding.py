@@ -1,0 +1,124 @@
+"""Batch norms folded into the convolutions in front of them: the same function, fewer operators and values."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from paddle import nn
+
+from paddle_portrait import kernels
+from paddle_portrait.export.operators import Operator, list_operators
+
+_CONVOLUTIONS = {"conv2d", "depthwise_conv2d", "conv2d_transpose", "depthwise_conv2d_transpose"}
+
+
+class Neighbours:
+    """Who makes and who reads each result of a list of operators."""
+
+    def __init__(self, operators: Sequence[Operator]) -> None:
+        self._makers = {tensor.key: operator for operator in operators for tensor in operator.outputs}
+        self._readers = Counter(tensor.key for operator in operators for tensor in operator.inputs)
+
+    def convolution_before(self, norm: Operator) -> Operator | None:
+        """Return the convolution whose result, a bias added or not, goes to ``norm`` and nowhere else."""
+        before = self._made_for(norm)
+        if before is not None and is_bias(before):
+            before = self._made_for(before)
+        return before if before is not None and before.type in _CONVOLUTIONS else None
+
+    def has_bias(self, norm: Operator) -> bool:
+        """Tell whether a bias stands between ``norm`` and the convolution before it."""
+        before = self._made_for(norm)
+        return before is not None and is_bias(before)
+
+    def _made_for(self, operator: Operator) -> Operator | None:
+        key = operator.inputs[0].key
+        return self._makers.get(key) if self._readers[key] == 1 else None
+
+
+def is_bias(operator: Operator) -> bool:
+    """Tell whether an operator adds parameters to one result."""
+    return operator.type == "add" and bool(operator.weights) and len(operator.inputs) == 1
+
+
+def fold_norms(network: nn.Layer, input_shape: Sequence[int]) -> nn.Layer:
+    """Return a copy of a network without batch norms, which computes the same in evaluation mode.
+
+    A norm right behind a convolution becomes part of it. Any other becomes a convolution of its own, one factor and
+    one addend for every channel: runtimes fuse that with what follows. Layers that run more than once stay as they are.
+
+    Args:
+        network: takes float N×C×H×W; it is left as it was.
+        input_shape: N, C, H, W, all known, that it can run at.
+    """
+    operators = list_operators(network, input_shape)
+    neighbours = Neighbours(operators)
+    calls = Counter(operator.layer for operator in operators if operator.type in {*_CONVOLUTIONS, "batch_norm"})
+    readers = Counter(weight.name for operator in operators for weight in operator.weights)
+    folded = kernels.restore(copy.deepcopy(network))
+    layers = dict(folded.named_sublayers())
+    for operator in operators:
+        norm = layers.get(operator.layer)
+        if operator.type != "batch_norm" or calls[operator.layer] > 1 or not _is_norm(norm):
+            continue
+        before = neighbours.convolution_before(operator)
+        convolution = layers.get(before.layer) if before is not None else None
+        alone = before is not None and calls[before.layer] == 1 and all(readers[w.name] == 1 for w in before.weights)
+        factor, addend = _as_line(norm)
+        if alone and type(convolution) in (nn.Conv2D, nn.Conv2DTranspose):  # not those with a forward of their own
+            _scale(convolution, factor, addend)
+            _replace(folded, norm, nn.Identity())
+        else:
+            _replace(folded, norm, _as_convolution(factor, addend))
+    folded.eval()
+    return folded
+
+
+def _is_norm(layer: nn.Layer | None) -> bool:
+    return isinstance(layer, (nn.BatchNorm, nn.BatchNorm2D, nn.SyncBatchNorm))
+
+
+def _as_line(norm: nn.Layer) -> tuple[np.ndarray, np.ndarray]:
+    """Return factor and addend of every channel, float64."""
+    mean, variance = (value.numpy().astype(np.float64) for value in (norm._mean, norm._variance))
+    weight = 1.0 if norm.weight is None else norm.weight.numpy().astype(np.float64)
+    bias = 0.0 if norm.bias is None else norm.bias.numpy().astype(np.float64)
+    factor = weight / np.sqrt(variance + norm._epsilon)
+    return factor, bias - mean * factor
+
+
+def _scale(convolution: nn.Conv2D | nn.Conv2DTranspose, factor: np.ndarray, addend: np.ndarray) -> None:
+    weight = convolution.weight.numpy().astype(np.float64)
+    if isinstance(convolution, nn.Conv2DTranspose):  # in × (out / groups) × h × w; the inputs are grouped
+        groups = convolution._groups
+        grouped = weight.reshape(groups, -1, *weight.shape[1:]) * factor.reshape(groups, 1, -1, 1, 1)
+        weight = grouped.reshape(weight.shape)
+    else:
+        weight = weight * factor[:, None, None, None]
+    bias = 0.0 if convolution.bias is None else convolution.bias.numpy().astype(np.float64)
+    convolution.weight.set_value(weight.astype(np.float32))
+    _set_bias(convolution, bias * factor + addend)
+
+
+def _as_convolution(factor: np.ndarray, addend: np.ndarray) -> nn.Conv2D:
+    channels = len(factor)
+    convolution = nn.Conv2D(channels, channels, 1, groups=channels)
+    convolution.weight.set_value(factor.reshape(-1, 1, 1, 1).astype(np.float32))
+    _set_bias(convolution, addend)
+    return convolution
+
+
+def _set_bias(convolution: nn.Layer, values: np.ndarray) -> None:
+    if convolution.bias is None:
+        convolution.bias = convolution.create_parameter([len(values)], is_bias=True)
+    convolution.bias.set_value(values.astype(np.float32))
+
+
+def _replace(network: nn.Layer, old: nn.Layer, new: nn.Layer) -> None:
+    for parent in network.sublayers(include_self=True):
+        for name, child in parent.named_children():
+            if child is old:
+                setattr(parent, name, new)
