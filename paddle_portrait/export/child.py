@@ -19,8 +19,15 @@ _EMPTY_WORDS = re.compile(r"Error Message Summary|FatalError: `Process abort")
 _TELLING = re.compile(r"error|unimplemented|not support|unsupported|invalid|must be|fail", re.IGNORECASE)
 
 
-def run_converter(target: str, module: str, arguments: Sequence[str], result: Path) -> None:
-    """Run ``python -m module arguments`` and make sure that it wrote ``result``.
+def run_converter(
+    target: str, module: str, arguments: Sequence[str], result: Path, python: Path = Path(sys.executable)
+) -> None:
+    """Run ``python -m module arguments`` as :func:`run_program` does; ``python`` may be another environment's."""
+    run_program(target, [str(python), "-m", module, *arguments], result)
+
+
+def run_program(target: str, command: Sequence[str], result: Path) -> None:
+    """Run ``command`` and make sure that it wrote ``result``.
 
     It runs in the folder of ``result``: converters leave temporary files where they are started.
 
@@ -29,7 +36,6 @@ def run_converter(target: str, module: str, arguments: Sequence[str], result: Pa
     """
     root = str(Path(__file__).resolve().parents[2])
     search_path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", module, *arguments]
     try:
         done = subprocess.run(
             command,

@@ -1,0 +1,56 @@
+"""ncnn, from ONNX by pnnx: ``model.ncnn.param`` with ``model.ncnn.bin``."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+from paddle_portrait.export.child import run_program
+from paddle_portrait.export.job import ExportJob
+from paddle_portrait.export.targets import require_packages
+from paddle_portrait.inference.deploy_file import TargetFiles
+
+# pnnx demands PyTorch for its Python part alone, which is not used here: its converter is a program of its own.
+_INSTALL = "pip install ncnn && pip install --no-deps pnnx"
+_WIRING = {"Input", "Split"}
+
+
+def refusal(job: ExportJob) -> str | None:
+    """Return why ncnn cannot hold the job."""
+    if -1 in job.input_shape:
+        return "it is made for one input size; give that: --input_shape H W."
+    if job.output_op == "argmax":
+        return "it has no argmax over channels; give probabilities: --output_op softmax (or sigmoid, or none)."
+    return None
+
+
+def write(job: ExportJob, folder: Path) -> TargetFiles:
+    """Convert the job's ONNX graph."""
+    require_packages("ncnn", ("pnnx",), _INSTALL)
+    source, files = job.build("onnx")
+    # pnnx writes a dozen files beside the one that it reads.
+    graph = folder / "pnnx" / "model.onnx"
+    graph.parent.mkdir()
+    shutil.copyfile(source / files.model, graph)
+    shape = ",".join(str(size) for size in job.input_shape)
+    result = graph.with_name("model.ncnn.param")
+    run_program("ncnn", [str(_converter()), graph.name, f"inputshape=[{shape}]", "fp16=0"], result)
+    for name in (result.name, "model.ncnn.bin"):
+        shutil.move(graph.with_name(name), folder / name)
+    return TargetFiles(result.name, "model.ncnn.bin")
+
+
+def _converter() -> Path:
+    spec = importlib.util.find_spec("pnnx")
+    assert spec is not None and spec.origin is not None  # asked for above
+    return Path(spec.origin).with_name("pnnx.exe" if os.name == "nt" else "pnnx")
+
+
+def count_operators(folder: Path, files: TargetFiles) -> dict[str, int]:
+    """Return how many operators of each type the graph holds."""
+    _magic, _counts, *layers = (folder / files.model).read_text(encoding="utf-8").splitlines()
+    kinds = (layer.split()[0] for layer in layers if layer.strip())
+    return dict(Counter(kind for kind in kinds if kind not in _WIRING))
