@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from paddle_portrait.cli.effect_flags import add_effect_flags, drawing_of
 from paddle_portrait.console import run_command
 from paddle_portrait.errors import UserError
 
@@ -38,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--stride", type=int, nargs=2, metavar=("W", "H"), help="steps between windows")
     add("--device", help="of a checkpoint: cpu, gpu, gpu:N (default: a GPU where Paddle drives one, else the CPU)")
     add("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="change keys of the config")
+    add_effect_flags(parser)
     return parser
 
 
@@ -53,9 +55,10 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     save_dir = Path(arguments.save_dir)
     colours = parse_colours(arguments.custom_color)
+    drawing = drawing_of(arguments)
     images = find_images(arguments.image_path, save_dir)
     predict = _checkpoint(arguments) if arguments.config or arguments.model_path else _export(arguments)
-    summary = predict_files(predict, images, save_dir, colours)
+    summary = predict_files(predict, images, save_dir, colours, drawing)
     print(f"{len(summary.written)} of {len(images)} pictures segmented; results in {save_dir}")
     print(*(f"failed: {reason}\n" for reason in summary.failed.values()), sep="", end="", file=sys.stderr)
     return 1 if summary.failed else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import cv2
 import numpy as np
 
 from paddle_portrait.effects.cleanup import Kernel, MaskSize, soft_edge
@@ -16,7 +17,9 @@ from paddle_portrait.effects.options import Color
 @effect("cutout", channels=4)
 def cut_out(image: np.ndarray, person: np.ndarray, *, defringe: Defringe = "none") -> np.ndarray:
     """The person with transparency around, for PNG and WebP files."""
-    return np.dstack([defringed(image, person, defringe), to_alpha(person)])
+    alpha = to_alpha(person)
+    # What nobody is to see must not be in the file, hidden behind opacity 0.
+    return np.dstack([cv2.copyTo(defringed(image, person, defringe), alpha), alpha])
 
 
 @effect("color")

@@ -33,27 +33,42 @@ class PredictionSummary:
     failed: dict[Path, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """A picture to be made of each input.
+
+    Attributes:
+        draw: maps the image, uint8 H×W×3, and its probability to uint8 H×W×3 or H×W×4.
+        suffix: of the files, such as ``".jpg"``.
+    """
+
+    draw: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    suffix: str
+
+
 def predict_files(
     predict: Callable[[np.ndarray], np.ndarray],
     images: Sequence[InputImage],
     save_dir: Path,
     colours: tuple[Colour, Colour] | None = None,
+    drawing: Drawing | None = None,
 ) -> PredictionSummary:
     """Segment pictures and write the results, each at its input's size and the right way up.
 
     Written under ``save_dir``: ``probability/NAME.png`` (grey, 255 is a sure person), ``mask/NAME.png`` (grey
-    0 or 255, or in ``colours``), ``overlay/NAME.jpg``, ``cutout/NAME.png`` (RGBA).
+    0 or 255, or in ``colours``), ``overlay/NAME.jpg``, ``cutout/NAME.png`` (RGBA), and ``effect/NAME`` of ``drawing``.
 
     Args:
         predict: maps uint8 H×W×3 RGB to the person probability, float32 H×W.
         images: what to segment; one that cannot be read is reported, and the rest goes on.
         save_dir: made where it is missing.
         colours: RGB of background and person.
+        drawing: one more picture of each.
     """
     summary = PredictionSummary()
     for image in track(images, "predict", total=len(images)):
         try:
-            _predict_one(predict, image, save_dir, colours)
+            _predict_one(predict, image, save_dir, colours, drawing)
         except UserError as error:
             logger.error("%s", error)
             summary.failed[image.path] = str(error)
@@ -83,6 +98,7 @@ def _predict_one(
     image: InputImage,
     save_dir: Path,
     colours: tuple[Colour, Colour] | None,
+    drawing: Drawing | None,
 ) -> None:
     """Segment one picture. Each result is written and dropped before the next is made: photos can be huge."""
     picture = read_image(image.path)
@@ -92,6 +108,8 @@ def _predict_one(
     del mask
     tint = PERSON_COLOR if colours is None else colours[1]
     write_image(_target(save_dir, "overlay", image, ".jpg"), overlay(picture, probability, tint))
+    if drawing is not None:
+        write_image(_target(save_dir, "effect", image, drawing.suffix), drawing.draw(picture, probability))
     alpha = cv2.convertScaleAbs(probability, alpha=255.0)
     del probability
     write_image(_target(save_dir, "probability", image, ".png"), alpha)

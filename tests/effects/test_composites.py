@@ -55,11 +55,14 @@ def test_hand_computed_replacement() -> None:
     assert picture[0, [0, 3], 0].tolist() == [100, 200]
 
 
-def test_cut_out_keeps_the_colours_and_says_the_opacity() -> None:
+def test_cut_out_keeps_the_persons_colours_and_nothing_of_the_room() -> None:
     image, person, _ = scene()
+    person[:, :40] = 0
     cut = build_effect("cutout")(image, person)
-    assert np.array_equal(cut[..., :3], image)
+    seen = cut[..., 3] > 0
     assert np.array_equal(cut[..., 3], to_alpha(person))
+    assert np.array_equal(cut[seen][:, :3], image[seen])
+    assert np.all(cut[:, :40] == 0)
 
 
 def test_colour_is_the_one_asked_for() -> None:

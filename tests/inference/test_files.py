@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from paddle_portrait.errors import UserError
-from paddle_portrait.inference.files import parse_colours, predict_files
+from paddle_portrait.inference.files import Drawing, parse_colours, predict_files
 from paddle_portrait.inference.inputs import InputImage, find_images
 from paddle_portrait.preprocess import read_image, write_image
 
@@ -140,3 +140,14 @@ def test_a_photo_of_fifty_megapixels(make_export, tmp_path):
     assert peak < 1500
     with Image.open(tmp_path / "out/cutout/huge.png") as cutout:
         assert cutout.size == (8192, 6144)
+
+
+def test_an_effect_is_drawn_beside_the_masks(tmp_path):
+    write_image(tmp_path / "ü.png", np.full((20, 30, 3), 90, np.uint8))
+    images = [InputImage(tmp_path / "ü.png", "deep/ü")]
+    transparent = Drawing(lambda image, person: np.dstack([image, (person * 255).astype(np.uint8)]), ".webp")
+    summary = predict_files(left_half, images, tmp_path / "out", drawing=transparent)
+    assert len(summary.written) == 1
+    drawn = np.asarray(Image.open(tmp_path / "out" / "effect" / "deep" / "ü.webp").convert("RGBA"))
+    assert np.all(drawn[:, :15] == (90, 90, 90, 255))
+    assert np.all(drawn[:, 15:, 3] == 0)
