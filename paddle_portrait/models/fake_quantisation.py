@@ -8,6 +8,7 @@ Sources: Jacob et al., CVPR 2018 (straight-through rounding); Esser et al., ICLR
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from typing import Any
@@ -198,11 +199,22 @@ def calibrate(network: nn.Layer, images: Iterable[paddle.Tensor]) -> None:
             one.settle()
 
 
+def plain_copy(network: nn.Layer) -> nn.Layer:
+    """Return a copy of ``network`` that does not round any more, but has the rounded weights."""
+    result = copy.deepcopy(network)
+    plain = {rounding: stock for stock, rounding in _CLASSES.items()}
+    for layer in quantised_layers(result).values():
+        layer.weight.set_value(layer.rounded_weight())
+        del layer._sub_layers[_RANGE]
+        layer.__class__ = plain[type(layer)]
+    return result
+
+
 def _rounding_copy(layer: nn.Layer) -> nn.Layer:
     """Return a layer of the rounding class with the very parameters, options and mode of ``layer``."""
     kind = _CLASSES[type(layer)]
-    copy = kind.__new__(kind)
-    copy.__dict__.update(layer.__dict__)
-    copy._sub_layers = {}
-    setattr(copy, _RANGE, ActivationRange())
-    return copy
+    rounding = kind.__new__(kind)
+    rounding.__dict__.update(layer.__dict__)
+    rounding._sub_layers = {}
+    setattr(rounding, _RANGE, ActivationRange())
+    return rounding

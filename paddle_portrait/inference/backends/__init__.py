@@ -93,6 +93,8 @@ RUNTIMES: dict[str, Runtime] = {
     "paddlelite": _LiteRuntime(f"{__name__}.paddlelite", "paddlelite", environment.INSTALL, last_resort=True),
     "onnx_fp16": _ONNX._replace(precision="float16"),
     "openvino_fp16": _OPENVINO._replace(precision="float16"),
+    "onnx_int8_weights": _ONNX._replace(precision="int8"),
+    "onnx_int8": _ONNX._replace(precision="int8"),
 }
 
 

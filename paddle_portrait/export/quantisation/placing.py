@@ -1,0 +1,109 @@
+"""A quantised target joins an exported directory: whole, or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from paddle_portrait.export.errors import ParityError
+from paddle_portrait.export.parity import PARITY_FILE, TargetParity
+from paddle_portrait.export.publish import staging
+from paddle_portrait.export.targets import limit_of, load_target
+from paddle_portrait.inference import Predictor
+from paddle_portrait.inference.deploy_file import DEPLOY_FILE, DeployFile, TargetFiles
+
+_PORTRAITS = 4
+_PORTRAIT_HW = (256, 192)
+
+
+def compare(floating: Predictor, quantised: Predictor, name: str, directory: Path) -> TargetParity:
+    """Return the entry of ``parity.json``: the quantised graph against the float one on generated portraits.
+
+    There is no noise among the pictures, as there is for other targets: what rounding makes of a mask of noise says
+    nothing about people.
+
+    Args:
+        floating: the export's ``onnx``, which has passed its own proof against the trained network.
+        quantised: what is proved.
+        name: of the target.
+        directory: where its files are.
+    """
+    from paddle_portrait.data.synthesis import render_portrait
+
+    differences, overlap, union = [], 0, 0
+    for seed in range(_PORTRAITS):
+        tensor, _ = floating.prepare(render_portrait(seed, _PORTRAIT_HW)[0])
+        wanted, found = (one.person_at_network_size(tensor) for one in (floating, quantised))
+        differences.append(np.abs(wanted.astype(np.float64) - found).ravel())
+        overlap += int(((wanted > 0.5) & (found > 0.5)).sum())
+        union += int(((wanted > 0.5) | (found > 0.5)).sum())
+    everything = np.concatenate(differences)
+    finite, mask_iou = bool(np.isfinite(everything).all()), overlap / union if union else 1.0
+    limit, files = limit_of(name), TargetFiles(f"{name}/model.onnx")
+    worst = float(np.nan_to_num(everything, nan=1.0).max())
+    return TargetParity(
+        ran=True,
+        passed=finite and limit.is_kept(worst, mask_iou),
+        limit=limit.value,
+        limited=limit.measure,
+        max_abs_diff=worst,
+        mean_abs_diff=float(everything.mean()),
+        mask_iou=mask_iou,
+        finite=finite,
+        bytes=(directory / files.model).stat().st_size,
+        operators=dict(sorted(load_target(name).count_operators(directory, files).items())),
+        runtime=quantised.runtime,
+    )
+
+
+def place(folder: Path, files: TargetFiles, parity: TargetParity, model_dir: Path, save_dir: Path) -> None:
+    """Add a target's folder, with its entries in ``deploy.yaml`` and ``parity.json``.
+
+    Args:
+        folder: the target's files; its name is that of the target.
+        files: which they are, relative to the folder.
+        parity: the entry of ``parity.json``.
+        model_dir: the exported directory.
+        save_dir: the same, or another that becomes a copy of it.
+
+    Raises:
+        ParityError: the target departs too far from the float one.
+    """
+    name = folder.name
+    if not parity.passed:
+        raise ParityError(
+            f"{name} departs too far from the float graph on generated portraits: IoU of the masks "
+            f"{parity.mask_iou:.4f}, largest difference {parity.max_abs_diff:.3g}; {parity.limited} must keep to "
+            f"{parity.limit:g}. Nothing was written."
+        )
+    with staging(save_dir) as directory:
+        finished = directory / "finished"
+        if save_dir.resolve() != model_dir.resolve():
+            shutil.copytree(model_dir, finished)
+        else:
+            finished.mkdir()
+        shutil.rmtree(finished / name, ignore_errors=True)
+        shutil.copytree(folder, finished / name)
+        _write_entries(finished, files.below(name), name, parity, model_dir)
+        save_dir.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(save_dir / name, ignore_errors=True)
+        for entry in sorted(finished.iterdir(), key=lambda path: path.name == DEPLOY_FILE):
+            if (save_dir / entry.name).is_dir():
+                shutil.rmtree(save_dir / entry.name)
+            os.replace(entry, save_dir / entry.name)
+
+
+def _write_entries(directory: Path, files: TargetFiles, name: str, parity: TargetParity, model_dir: Path) -> None:
+    deploy = DeployFile.read(model_dir)
+    files.record_sums(directory)
+    deploy.targets[name] = files
+    deploy.write(directory)
+    source = model_dir / PARITY_FILE
+    content = json.loads(source.read_text(encoding="utf-8")) if source.is_file() else {"targets": {}}
+    content["targets"][name] = asdict(parity)
+    (directory / PARITY_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
