@@ -34,6 +34,8 @@ EXTRAS = {
     # Paddle Lite itself has wheels for Python 3.10 only and needs numpy < 2, so it lives in an environment of
     # its own; this is what the main process needs to write the legacy graph that Lite reads.
     "lite": ["protobuf>=3.20.2"],
+    # Beside the extra `export`; small, as what it brings is needed by others too.
+    "quantise": ["nncf>=3.0"],
     # What the paddleseg package needs beside ours. The package itself is installed with --no-deps, because it
     # pins an OpenCV that cannot be imported with numpy 2: see docs/README.md.
     "paddleseg": ["prettytable>=3", "scikit-learn>=1.4"],

@@ -43,7 +43,7 @@ fi
 
 pip="env PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip"
 echo "set-up: installing paddle_portrait and what it needs into .venv (a few minutes the first time)"
-$pip install --quiet -e ".[export,server,video,lite,paddleseg,dev]"
+$pip install --quiet -e ".[export,quantise,server,video,lite,paddleseg,dev]"
 # paddleseg 2.8.0 asks for opencv-python<=4.6, which cannot be imported with numpy 2; it runs with today's OpenCV.
 # What else it needs is the extra `paddleseg` of setup.py.
 $pip install --quiet --no-deps "paddleseg>=2.8.0"
