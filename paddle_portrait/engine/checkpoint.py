@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import paddle
 
 from paddle_portrait.console import logger
 from paddle_portrait.errors import UserError
+from paddle_portrait.models.channels import CHANNELS_FILE, Widths, read_widths, write_widths
 from paddle_portrait.models.weights import LoadReport, load_weights, read_weights
 
 __all__ = [
@@ -58,11 +59,13 @@ class Checkpoint:
         weights: the weights to judge and deploy, by PaddleSeg's names.
         arrays: optimizer slots, raw weights under an average, and hooks' arrays.
         state: JSON-able: iteration, scores, hooks' states, environment.
+        widths: channels of the layers of a pruned network.
     """
 
     weights: Mapping[str, np.ndarray]
     arrays: Mapping[str, np.ndarray]
     state: dict[str, Any]
+    widths: Widths = field(default_factory=dict)
 
 
 def save_checkpoint(directory: str | Path, checkpoint: Checkpoint) -> None:
@@ -94,10 +97,10 @@ def _write_files(directory: Path, checkpoint: Checkpoint) -> None:
     with (directory / ARRAYS_FILE).open("wb") as file:
         np.savez(file, **checkpoint.arrays)  # type: ignore[arg-type]
     (directory / STATE_FILE).write_text(json.dumps(checkpoint.state, indent=1), encoding="utf-8")
-    manifest = {
-        "version": _FORMAT_VERSION,
-        "files": {name: _file_entry(directory / name) for name in (WEIGHTS_FILE, ARRAYS_FILE, STATE_FILE)},
-    }
+    if checkpoint.widths:
+        write_widths(checkpoint.widths, directory)
+    files = sorted(path.name for path in directory.iterdir())
+    manifest = {"version": _FORMAT_VERSION, "files": {name: _file_entry(directory / name) for name in files}}
     (directory / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     for path in directory.iterdir():
         with path.open("rb+") as file:
@@ -146,7 +149,8 @@ def verify_checkpoint(directory: str | Path) -> None:
         raise CheckpointError(
             f"checkpoint '{directory}' has format version {version}; this release reads {_FORMAT_VERSION}."
         )
-    for name in (WEIGHTS_FILE, ARRAYS_FILE, STATE_FILE):
+    has_widths = CHANNELS_FILE in files or (directory / CHANNELS_FILE).exists()  # of a pruned network
+    for name in (WEIGHTS_FILE, ARRAYS_FILE, STATE_FILE, *([CHANNELS_FILE] if has_widths else [])):
         path = directory / name
         if not path.is_file():
             raise CheckpointError(f"checkpoint '{directory}' lacks its file {name}.")
@@ -171,6 +175,7 @@ def load_checkpoint(directory: str | Path) -> Checkpoint:
         weights=read_weights(directory / WEIGHTS_FILE),
         arrays=_read_arrays(directory / ARRAYS_FILE),
         state=json.loads((directory / STATE_FILE).read_text(encoding="utf-8")),
+        widths=read_widths(directory),
     )
 
 

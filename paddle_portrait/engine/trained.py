@@ -79,13 +79,13 @@ def pruning_shape(config: Config, size_wh: Sequence[int] | None) -> tuple[int, i
         if size_wh is None:
             raise
         preprocess = Preprocess.from_transforms([])
-    if size_wh is None and preprocess.input_size_hw is None:
+    size_hw = preprocess.input_size_hw if size_wh is None else (size_wh[1], size_wh[0])
+    if size_hw is None:
         raise UserError(
             f"{config.path}: its transforms end in no fixed size, so the multiply-adds cannot be counted. Say the "
             "width and height to count them at: prune.size, or --size."
         )
-    height, width = preprocess.input_size_hw if size_wh is None else reversed(size_wh)
-    return 1, input_channels(config, preprocess), height, width
+    return 1, input_channels(config, preprocess), *size_hw
 
 
 class TrainedPredictor:

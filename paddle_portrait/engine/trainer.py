@@ -25,6 +25,7 @@ from paddle_portrait.engine.hooks.base import Hook
 from paddle_portrait.engine.precision import Precision
 from paddle_portrait.engine.schedules import Schedule
 from paddle_portrait.errors import UserError
+from paddle_portrait.models.channels import channel_widths
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM")
 
@@ -208,7 +209,7 @@ class Trainer:
             "precision": self.precision.state_dict(),
             "hooks": {hook.name: hook.state_dict() for hook in self.hooks},
         }
-        return Checkpoint(weights, arrays, state)
+        return Checkpoint(weights, arrays, state, channel_widths(self.model))
 
     def _raw_weights(self, deployed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         current = {name: value.numpy() for name, value in self.model.state_dict().items()}
