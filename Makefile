@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types check-configs bench models-doc readme-picture augmentation-picture clean distclean
+.PHONY: help install demo test lint format types check-configs bench tflite-env models-doc readme-picture augmentation-picture clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: $(STAMP) ## run the benchmarks of benchmarks/ (long); results in benchmar
 	$(PY) benchmarks/kernel_ops.py
 	$(PY) benchmarks/resume_cost.py
 	$(PY) benchmarks/training_speed.py
+
+tflite-env: ## make .venv-tflite, which exports to TensorFlow Lite need (TFLITE_PYTHON=... chooses a Python 3.12 or 3.13)
+	@sh .ci/make_tflite_env.sh
 
 models-doc: $(STAMP) ## count every network anew: docs/models.json and docs/models.md
 	$(PY) tools/analyze_model.py --all

@@ -28,7 +28,10 @@ def read_requirements() -> list[str]:
 # What reads the weights of other frameworks, none of which is needed itself.
 CONVERT = ["h5py>=3.10", "onnx>=1.16", "tflite>=2.18"]
 EXTRAS = {
-    "export": ["paddle2onnx>=2.0", "onnx>=1.16", "onnxruntime>=1.19"],
+    "export": ["paddle2onnx>=2.0", "onnx>=1.16", "onnxruntime>=1.19", "openvino>=2025.0"],
+    # Further runtimes behind the predictor. The converter of ncnn, pnnx, asks for PyTorch and needs none of it, so it
+    # is installed with --no-deps: see .ci/setup_venv.sh.
+    "runtimes": ["MNN>=3", "ncnn>=1.0.20240410", "ai-edge-litert>=2", "tflite>=2.18"],
     "server": ["fastapi>=0.111", "uvicorn>=0.30", "python-multipart>=0.0.9", "httpx>=0.27"],
     "video": ["av>=13"],
     # Paddle Lite itself has wheels for Python 3.10 only and needs numpy < 2, so it lives in an environment of

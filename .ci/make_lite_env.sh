@@ -3,36 +3,8 @@
 # LITE_PYTHON=/path/to/python chooses the interpreter. Exit code 3: there is no such Python here.
 set -eu
 cd "$(dirname "$0")/.."
+. .ci/side_python.sh
 env=${LITE_ENV:-.venv-lite}
-
-candidates() {
-    if [ -n "${LITE_PYTHON:-}" ]; then
-        printf '%s\n' "$LITE_PYTHON"
-        return
-    fi
-    for version in 3.10 3.8; do
-        printf '%s\n' "python$version"
-        # Where pyenv, uv, conda, Python's container images and hand-made installations keep theirs.
-        for path in "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python \
-            "${UV_PYTHON_INSTALL_DIR:-$HOME/.local/share/uv/python}/cpython-$version".*/bin/python3 \
-            "$HOME"/*conda3/envs/*/bin/"python$version" "$HOME"/*conda3/bin/"python$version" \
-            "/opt/python/cp${version%.*}${version#*.}"-*/bin/python \
-            "/usr/local/bin/python$version" "/opt/python$version/bin/python$version"; do
-            if [ -x "$path" ]; then printf '%s\n' "$path"; fi
-        done
-    done
-    printf 'python3\npython\n'
-}
-
-find_python() {
-    # A name on the PATH may be a shim that does not run, so each candidate is run, not looked up.
-    candidates | while IFS= read -r candidate; do
-        if "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 10), (3, 8)))' >/dev/null 2>&1; then
-            printf '%s\n' "$candidate"
-            break
-        fi
-    done
-}
 
 works() {
     "$env/bin/python" -c '
@@ -50,7 +22,7 @@ if [ "$(uname -s)" != Linux ] || [ "$(uname -m)" != x86_64 ]; then
     echo "error: Paddle Lite has wheels for Linux on x86_64 only; this is $(uname -s) on $(uname -m)." >&2
     exit 3
 fi
-python=$(find_python)
+python=$(find_python "${LITE_PYTHON:-}" 3.10 3.8)
 if [ -z "$python" ]; then
     echo "error: Paddle Lite needs Python 3.10 or 3.8, and none runs here (looked on the PATH, and where pyenv, uv" >&2
     echo "and conda keep theirs). Install one beside yours (for example: pyenv install 3.10, or uv python install" >&2

@@ -43,10 +43,13 @@ fi
 
 pip="env PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip"
 echo "set-up: installing paddle_portrait and what it needs into .venv (a few minutes the first time)"
-$pip install --quiet -e ".[export,quantise,server,video,lite,paddleseg,dev]"
+$pip install --quiet -e ".[export,runtimes,quantise,server,video,lite,paddleseg,dev]"
 # paddleseg 2.8.0 asks for opencv-python<=4.6, which cannot be imported with numpy 2; it runs with today's OpenCV.
 # What else it needs is the extra `paddleseg` of setup.py.
 $pip install --quiet --no-deps "paddleseg>=2.8.0"
+# The converter to ncnn is a program of its own; only the Python around it, which is not used, wants PyTorch. It has
+# no wheel for every system, and without it that one format says what it needs.
+$pip install --quiet --no-deps pnnx || echo "set-up: pnnx is not to be had here; exports to ncnn need it"
 
 if ! .venv/bin/python -c 'import paddle, cv2' 2>.venv/import_error.txt; then
     cat .venv/import_error.txt >&2

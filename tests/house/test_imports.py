@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "paddle_portrait"
 
-FLOOR = {"__init__", "cache", "errors", "console", "pictures"}
+FLOOR = {"__init__", "cache", "environments", "errors", "console", "pictures"}
 BASE = FLOOR | {"registry", "config", "preprocess", "zoo"}
 LEARNING = {"models", "losses", "data", "metrics"}
 USING = {"inference", "effects"}

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from paddle_portrait.errors import UserError
+from paddle_portrait.environments import SideEnvironment
 
 INSTALL = "make lite-env"
 PYTHON_VARIABLE = "PADDLE_LITE_PYTHON"
 
-_MADE_HERE = Path(__file__).resolve().parents[3] / ".venv-lite/bin/python"
+_LITE = SideEnvironment(
+    owner="Paddle Lite",
+    folder=".venv-lite",
+    variable=PYTHON_VARIABLE,
+    install=INSTALL,
+    pythons="3.10 or 3.8",
+    holds="paddlelite and numpy < 2",
+)
 
 
 def find_python() -> Path | None:
@@ -18,9 +24,7 @@ def find_python() -> Path | None:
 
     ``PADDLE_LITE_PYTHON`` names another one than that of ``make lite-env``.
     """
-    named = os.environ.get(PYTHON_VARIABLE)
-    python = Path(named) if named else _MADE_HERE
-    return python if os.access(python, os.X_OK) and python.is_file() else None
+    return _LITE.find()
 
 
 def require_python(purpose: str) -> Path:
@@ -32,12 +36,4 @@ def require_python(purpose: str) -> Path:
     Raises:
         UserError: there is none.
     """
-    python = find_python()
-    if python is None:
-        named = os.environ.get(PYTHON_VARIABLE)
-        looked = f"{PYTHON_VARIABLE} names '{named}', which is no interpreter" if named else "it has not been made yet"
-        raise UserError(
-            f"{purpose} needs Paddle Lite's own environment: {looked}. Make it with: {INSTALL} (it takes a Python "
-            f"3.10 or 3.8), or let {PYTHON_VARIABLE} name the python of an environment with paddlelite and numpy < 2."
-        )
-    return python
+    return _LITE.require(purpose)
