@@ -14,7 +14,7 @@ def clean_program(path: Path) -> None:
     """Mend a ``.pdmodel`` file in place.
 
     ``relu6`` gets its ``threshold`` back, which Paddle no longer writes and Paddle Lite demands; the paths and
-    code lines of the exporting machine are removed.
+    code lines of the exporting machine are removed; biases are added as they are (:func:`add_biases_directly`).
     """
     from paddle.base.proto import framework_pb2
 
@@ -27,7 +27,54 @@ def clean_program(path: Path) -> None:
             # Attributes are compared as a new list: deleting from protobuf's own while walking it skips entries.
             del operator.attrs[:]
             operator.attrs.extend(kept)
+        add_biases_directly(block)
     path.write_bytes(program.SerializeToString())
+
+
+def add_biases_directly(block: Any) -> None:
+    """Let convolutions' biases be added along the channels, instead of reshaped first at every run.
+
+    Paddle 3 writes convolution, reshape2, elementwise_add; runtimes join only the first and the last of the three.
+    """
+    parameters = {variable.name for variable in block.vars if variable.persistable}
+    read_by: dict[str, list[Any]] = {}
+    for operator in block.ops:
+        for slot in operator.inputs:
+            for name in slot.arguments:
+                read_by.setdefault(name, []).append(operator)
+    kept, gone = [], set()
+    for operator in block.ops:
+        source, result = argument(operator.inputs, "X"), argument(operator.outputs, "Out")
+        readers = read_by.get(result or "", [])
+        if source in parameters and _spreads_over_channels(operator) and len(readers) == 1 and _adds(readers[0], result):
+            _replace(readers[0].inputs, "Y", source)
+            next(attribute for attribute in readers[0].attrs if attribute.name == "axis").i = 1
+            gone.update(name for slot in operator.outputs for name in slot.arguments)
+        else:
+            kept.append(operator)
+    variables = [variable for variable in block.vars if variable.name not in gone]
+    del block.ops[:], block.vars[:]
+    block.ops.extend(kept)
+    block.vars.extend(variables)
+
+
+def argument(slots: Any, parameter: str) -> str | None:
+    """Return the first variable in slot ``parameter`` of an operator's inputs or outputs, if there is one."""
+    return next((slot.arguments[0] for slot in slots if slot.parameter == parameter and slot.arguments), None)
+
+
+def _replace(slots: Any, parameter: str, name: str) -> None:
+    next(slot for slot in slots if slot.parameter == parameter).arguments[0] = name
+
+
+def _spreads_over_channels(operator: Any) -> bool:
+    shape = next((list(attribute.ints) for attribute in operator.attrs if attribute.name == "shape"), [])
+    return operator.type == "reshape2" and len(shape) == 4 and shape[0] == 1 and shape[2:] == [1, 1]
+
+
+def _adds(operator: Any, name: str | None) -> bool:
+    axis = next((attribute.i for attribute in operator.attrs if attribute.name == "axis"), None)
+    return operator.type == "elementwise_add" and axis == -1 and argument(operator.inputs, "Y") == name
 
 
 def count_program_operators(path: Path) -> dict[str, int]:
