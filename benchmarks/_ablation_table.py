@@ -16,7 +16,8 @@ BEGIN, END = "<!-- begin: made by benchmarks/ablation.py -->", "<!-- end: made b
 BASELINE = "baseline"
 SCORES = {"miou": "mIoU", "person_iou": "person IoU", "boundary_iou": "boundary IoU"}
 FLICKER = {"warping_error": "warping error", "mask_instability": "mask instability", "dtssd": "dtSSD"}
-_DIGITS = {"warping_error": 5}
+FLICKER_WORDS = {"helps": "more", "hurts": "less", "no": "no change", "open": "open"}
+_DIGITS = {"warping_error": 6}
 
 Runs = Mapping[str, Mapping[str, Any]]
 
@@ -85,38 +86,36 @@ def _means(rows: Mapping[str, Runs], setting: Mapping[str, Any]) -> str:
     return f"{title.format(**setting)}\n\n{_table(head, body)}"
 
 
-def _gains(rows: Mapping[str, Runs]) -> str:
-    title = "Gain over the baseline of the same seed ± standard error of the paired differences (n pairs):"
-    return f"{title}\n\n{_gain_table(rows, SCORES)}"
-
-
 def _flicker(rows: Mapping[str, Runs]) -> str:
     title = "Flicker on the clips, mean over the seeds, and its change against the baseline; less is better:"
-    head = ["row", *(f"{title}, change" for title in FLICKER.values())]
+    head = ["row", *(text for measure in FLICKER.values() for text in (measure, "change"))]
     body = []
     for name, runs in rows.items():
-        cells = [f"{_mean(runs, measure):.{_digits(measure)}f}" for measure in FLICKER]
-        if name != BASELINE:
-            changes = [(measure, paired_gain(runs, rows[BASELINE], measure)) for measure in FLICKER]
-            words = {"helps": "more", "hurts": "less", "no": "no change", "open": "open"}
-            cells = [
-                f"{cell}, {_signed(gain, _digits(measure))}: {words[gain.verdict]}"
-                for cell, (measure, gain) in zip(cells, changes, strict=True)
-            ]
+        cells = []
+        for measure in FLICKER:
+            cells += [f"{_mean(runs, measure):.{_digits(measure)}f}", _change(runs, rows[BASELINE], measure)]
         body.append([name, *cells])
     return f"{title}\n\n{_table(head, body)}"
 
 
-def _gain_table(rows: Mapping[str, Runs], measures: Mapping[str, str]) -> str:
-    head = ["row", "n", *(title for measure in measures.values() for title in (measure, ""))]
+def _change(runs: Runs, baseline: Runs, measure: str) -> str:
+    if runs is baseline:
+        return ""
+    gain = paired_gain(runs, baseline, measure)
+    return f"{_signed(gain, _digits(measure))}, {FLICKER_WORDS[gain.verdict]}"
+
+
+def _gains(rows: Mapping[str, Runs]) -> str:
+    title = "Gain over the baseline of the same seed ± standard error of the paired differences (n pairs):"
+    head = ["row", "n", *(text for measure in SCORES.values() for text in (measure, "helps?"))]
     body = []
     for name, runs in rows.items():
         if name == BASELINE:
             continue
-        gains = [paired_gain(runs, rows[BASELINE], measure) for measure in measures]
+        gains = [paired_gain(runs, rows[BASELINE], measure) for measure in SCORES]
         cells = [text for gain in gains for text in (_signed(gain, 4), gain.verdict)]
         body.append([name, str(gains[0].pairs), *cells])
-    return _table(head, body)
+    return f"{title}\n\n{_table(head, body)}"
 
 
 def _final(final: Mapping[str, Any]) -> str:
