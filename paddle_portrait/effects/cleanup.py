@@ -14,8 +14,9 @@ from paddle_portrait.errors import UserError
 MaskSize = Annotated[int, Range(16, 4096), "side of the square that the mask is smoothed in"]
 Kernel = Annotated[int, Range(3, 31), "side of the Gaussian filter of sigma 1, odd: 7, or 5 for webcams"]
 
-# What counts as belonging to a speck, and as not belonging to a hole: the faint surroundings go with them.
-_FAINT, _FULL = 0.1, 0.9
+# From the first on a pixel may belong to a speck, up to the second to a hole; around them, as far as this share of the
+# shorter side, what is nearly 0 or nearly 1 goes with them.
+_FAINT, _FULL, _REACH = 0.1, 0.9, 0.02
 _SURE = 240
 
 
@@ -52,12 +53,14 @@ def clean(
     labels, areas, largest = _components(support)
     if not largest:
         return np.zeros_like(person)
-    cleaned = np.where((areas >= speck * largest)[labels], person, np.float32(0))
+    specks = areas < speck * largest
+    specks[0] = False
+    cleaned = np.where(_widened(specks[labels]) & ((person < _FAINT) | specks[labels]), np.float32(0), person)
     labels, areas, _ = _components((cleaned < _FULL).astype(np.uint8))
     fills = areas < hole * largest
     fills[0] = False
     fills[_labels_on_border(labels)] = False
-    return np.where(fills[labels], np.float32(1), cleaned)
+    return np.where(_widened(fills[labels]) & ((cleaned >= _FULL) | fills[labels]), np.float32(1), cleaned)
 
 
 @refiner("pp_humanseg")
@@ -78,6 +81,11 @@ def _components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     areas = facts[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
     return labels, areas, int(areas.max())
+
+
+def _widened(mask: np.ndarray) -> np.ndarray:
+    reach = max(1, round(_REACH * min(mask.shape)))
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
 
 
 def _labels_on_border(labels: np.ndarray) -> np.ndarray:

@@ -49,7 +49,8 @@ def test_specks_go_and_holes_are_filled() -> None:
     person[10:, 20:60] = 1
     truth = person.copy()
     person[2:5, 2:5], person[1:6, 1] = 0.9, 0.3  # a speck and its faint rim
-    person[30:33, 30:33], person[29, 30:33] = 0.1, 0.7  # a hole and its soft rim
+    person[0, 1:3] = 0.04
+    person[30:33, 30:33], person[29, 30:33], person[33, 30:33] = 0.1, 0.7, 0.95  # a hole and its soft rim
     assert np.array_equal(build_refiner("clean")(BLANK, person), truth)
 
 
