@@ -215,7 +215,7 @@ def test_outputs_that_cannot_be_are_refused(clips, tmp_path: Path, name, codec, 
 def test_a_place_that_cannot_be_written_is_named(clips, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     reader = VideoReader(clips.square(count=2))
-    with pytest.raises(UserError, match="out.mp4"):
+    with pytest.raises(UserError, match=r"out\.mp4"):
         open_file(tmp_path / "file" / "out.mp4", reader.info, None, False, {})
     shutil.rmtree(tmp_path / "frames", ignore_errors=True)
     with pytest.raises(UserError, match="file"):

@@ -1,0 +1,44 @@
+"""Peak memory of tools/bg_replace.py at 10 seconds and at 10 minutes of 720p video: it should be the same.
+
+python benchmarks/video_memory.py --seconds 10 600
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from _record import ROOT, record
+from video_speed import SIZES, run
+
+NAME = "video_memory"
+
+
+def main() -> None:
+    """Measure and record."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, nargs="+", default=[10.0, 600.0], help="lengths (default: 10 600)")
+    parser.add_argument("--size", choices=SIZES, default="720p")
+    arguments = parser.parse_args()
+
+    from _video_clips import make_background, make_clip, make_export
+
+    figures: dict[str, Any] = {"size": arguments.size, "lengths": {}}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_export(folder / "network")
+        make_background(folder / "background.png", SIZES[arguments.size])
+        files = {"model": folder / "network", "background": folder / "background.png", "video": folder / "clip.mp4"}
+        for seconds in arguments.seconds:
+            make_clip(files["video"], SIZES[arguments.size], seconds)
+            cost = run("_video_ours.py", files, folder / "o.mp4", ["--preset", "ultrafast"])
+            figures["lengths"][f"{seconds:g} s"] = {key: cost[key] for key in ("frames", "peak_mb")}
+    record(NAME, figures)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()
