@@ -45,6 +45,9 @@ EXTRAS = {
     "convert": CONVERT,
     "dev": [
         *CONVERT,
+        # The notebook of the tutorial is run by a test.
+        "nbclient>=0.10",
+        "ipykernel>=6.29",
         "pytest>=8",
         "pytest-xdist>=3.5",
         "pytest-timeout>=2.3",
