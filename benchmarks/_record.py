@@ -40,6 +40,16 @@ def record(name: str, figures: Mapping[str, Any], results_dir: Path = RESULTS) -
     return path
 
 
+def peak_mib() -> float | None:
+    """Return the largest resident memory of this process so far, in MiB; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024 if sys.platform != "darwin" else 1024**2), 1)
+
+
 def machine() -> dict[str, Any]:
     """Return processor, usable cores, load and system of this machine; no host name."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import sys
 import time
 from pathlib import Path
+
+from _record import peak_mib
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -44,7 +45,7 @@ def main() -> None:
         "cpu_seconds": time.process_time() - cpu_started,
         "stages_ms": {name: round(stage.per_picture_ms()[0], 2) for name, stage in report.stages.items()},
         "stages_cpu_ms": {name: round(stage.per_picture_ms()[1], 2) for name, stage in report.stages.items()},
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "peak_mib": peak_mib(),
     }
     print(json.dumps(cost))
 

@@ -1,4 +1,4 @@
-"""PP-HumanSeg's way of replacing a background, step for step, in one thread: what benchmarks/video_speed.py compares with.
+"""PP-HumanSeg's way of replacing a background, step for step, in one thread: the peer of benchmarks/video_speed.py.
 
 python benchmarks/peer_loop.py --model DIR --video V --background B --output out.avi --runtime paddle
 
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import yaml
+from _record import peak_mib
 
 
 def load_network(model: Path, runtime: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -154,7 +154,7 @@ def replace_background(arguments: argparse.Namespace) -> dict[str, object]:
         "seconds": time.perf_counter() - started,
         "cpu_seconds": time.process_time() - cpu_started,
         "stages_ms": {name: round(1000 * seconds / max(1, frames), 2) for name, seconds in clock.seconds.items()},
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "peak_mib": peak_mib(),
     }
 
 

@@ -35,7 +35,7 @@ def main() -> None:
         for seconds in arguments.seconds:
             make_clip(files["video"], SIZES[arguments.size], seconds)
             cost = run("_video_ours.py", files, folder / "o.mp4", ["--preset", "ultrafast"])
-            figures["lengths"][f"{seconds:g} s"] = {key: cost[key] for key in ("frames", "peak_mb")}
+            figures["lengths"][f"{seconds:g} s"] = {key: cost[key] for key in ("frames", "peak_mib")}
     record(NAME, figures)
 
 

@@ -22,7 +22,7 @@ def _add_inputs(add: Callable[..., object]) -> None:
     add("--config", metavar="deploy.yaml", help="deploy.yaml of an exported model")
     add("--model", metavar="NAME|DIR", help="instead: a zoo name or an exported directory (default: the zoo's)")
     add("--backend", default="auto", help="runtime of the model: auto, onnx, paddle, ... (default: auto)")
-    add("--threads", type=int, help="threads of one call of the network (default: half the cores)")
+    add("--threads", type=int, help="threads of one call of the network (default: a quarter of the cores)")
     add("--input_shape", type=int, nargs="+", metavar="SIZE", help="H W (or N C H W) of the network's input")
     add("--vertical_screen", action="store_true", help="upright pictures: swap the sides of a wide network's input")
     add("--img_path", help="a picture, a folder, a glob or a .txt list")

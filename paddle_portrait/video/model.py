@@ -25,7 +25,8 @@ def load_model(
         config: its ``deploy.yaml``.
         model: or the directory, or a zoo name; neither: the zoo's default.
         backend: name of a back end.
-        threads: of one call; None: half the cores, since codecs want the other half.
+        threads: of one call; None: a quarter of the cores, since two calls
+            run side by side and codecs want the other half.
         input_shape: H W, or N C H W, of the network's input; None: as exported.
         vertical: swap the sides of an input that is wider than high.
 
@@ -37,7 +38,7 @@ def load_model(
     directory = model or (Path(config).parent if config else zoo.default_export())
     if config and not Path(config).is_file():
         raise UserError(f"--config {config}: the file does not exist. It is the deploy.yaml of an exported model.")
-    predictor = Predictor.load(directory, backend, threads or max(1, (os.cpu_count() or 1) // 2))
+    predictor = Predictor.load(directory, backend, threads or max(1, (os.cpu_count() or 1) // 4))
     if input_shape is not None:
         if len(input_shape) not in (2, 4) or min(input_shape[-2:]) < 1:
             raise UserError(f"--input_shape {' '.join(map(str, input_shape))}: give H W, or N C H W.")

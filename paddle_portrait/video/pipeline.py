@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from paddle_portrait.console import logger, track
@@ -71,6 +73,19 @@ class PipelineReport:
 Step = Callable[[Round], Round]
 
 
+@dataclass(frozen=True)
+class Group:
+    """What one thread does, or several that take turns.
+
+    Attributes:
+        steps: functions by name, called in order.
+        workers: threads that work on different rounds at the same time; the order of the rounds stays.
+    """
+
+    steps: Mapping[str, Step]
+    workers: int = 1
+
+
 class Pipeline:
     """Runs rounds through steps.
 
@@ -79,11 +94,11 @@ class Pipeline:
 
     Args:
         rounds: the source.
-        groups: the threads after it; each is a mapping of step names to functions, called in order.
+        groups: the threads after it.
         live: the source does not wait: pictures that nobody has time for are dropped, never their sound.
     """
 
-    def __init__(self, rounds: Iterable[Round], groups: Sequence[dict[str, Step]], live: bool = False) -> None:
+    def __init__(self, rounds: Iterable[Round], groups: Sequence[Group], live: bool = False) -> None:
         self.report = PipelineReport()
         self._rounds, self._groups = rounds, groups
         merge = merge_rounds if live else None
@@ -172,28 +187,49 @@ class Pipeline:
         self._channels[0].finish()
 
     def _work(self, number: int) -> None:
-        for item in self._channels[number]:
-            for name, step in self._groups[number].items():
-                with self._timed(name) as spent:
-                    item = step(item)
-                    spent.pictures += len(item.jobs)
-            self._channels[number + 1].put(item)
-        self._channels[number + 1].finish()
+        group, target = self._groups[number], self._channels[number + 1]
+        if group.workers == 1:
+            for item in self._channels[number]:
+                target.put(self._through(group, item))
+        else:
+            self._share_out(group, self._channels[number], target)
+        target.finish()
+
+    def _share_out(self, group: Group, source: Channel[Round], target: Channel[Round]) -> None:
+        with ThreadPoolExecutor(group.workers) as pool:
+            started: deque[Future[Round]] = deque()
+            for item in source:
+                started.append(pool.submit(self._through, group, item))
+                if len(started) > group.workers:
+                    target.put(started.popleft().result())
+            for future in started:
+                target.put(future.result())
+
+    def _through(self, group: Group, item: Round) -> Round:
+        for name, step in group.steps.items():
+            with self._timed(name) as spent:
+                item = step(item)
+                spent.pictures += len(item.jobs)
+        return item
 
     def _timed(self, name: str) -> _Timed:
-        return _Timed(self.report.stages.setdefault(name, StageTime()))
+        return _Timed(self.report.stages.setdefault(name, StageTime()), self._lock)
 
 
 class _Timed:
-    """Adds what happens inside ``with`` to a stage's time."""
+    """Adds what happens inside ``with``, and the pictures counted there, to a stage that several threads may share."""
 
-    def __init__(self, stage: StageTime) -> None:
-        self._stage = stage
+    def __init__(self, stage: StageTime, lock: threading.Lock) -> None:
+        self._stage, self._lock = stage, lock
 
     def __enter__(self) -> StageTime:
         self._wall, self._cpu = time.perf_counter(), time.thread_time()
-        return self._stage
+        self._spent = StageTime()
+        return self._spent
 
     def __exit__(self, *_: object) -> None:
-        self._stage.wall_seconds += time.perf_counter() - self._wall
-        self._stage.cpu_seconds += time.thread_time() - self._cpu
+        wall, cpu = time.perf_counter() - self._wall, time.thread_time() - self._cpu
+        with self._lock:
+            self._stage.wall_seconds += wall
+            self._stage.cpu_seconds += cpu
+            self._stage.pictures += self._spent.pictures

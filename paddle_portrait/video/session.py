@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from paddle_portrait.video.camera import CameraReader
 from paddle_portrait.video.compositing import make_compositor
 from paddle_portrait.video.masking import LateMasks, PersonMasks
 from paddle_portrait.video.outputs import Tee, VirtualCamera, open_file, open_stream
-from paddle_portrait.video.pipeline import Pipeline, PipelineReport, Step
+from paddle_portrait.video.pipeline import Group, Pipeline, PipelineReport, Step
 from paddle_portrait.video.reader import VideoInfo, VideoReader
 from paddle_portrait.video.rounds import Round, Source, rounds_of, timed_rounds
 from paddle_portrait.video.smoothing import FILTERS, TemporalFilter
@@ -124,9 +125,18 @@ class VideoSession:
             drawing["tile"] = tiler
         self.pipeline = Pipeline(
             (timed_rounds if job.tile else rounds_of)(self._sources),
-            [{"resize": masks.shrink, "infer": infer}, drawing, {"encode": self._encode}],
+            [
+                Group({"resize": masks.shrink, "infer": infer}, self._callers()),
+                Group(drawing),
+                Group({"encode": self._encode}),
+            ],
             live=any(info.live for info in infos),
         )
+
+    def _callers(self) -> int:
+        """Return how many frames may be in the network at once: one where its answer depends on the one before."""
+        in_turn = self._job.predictor.takes_prior or self._job.low_latency
+        return 1 if in_turn else min(2, os.cpu_count() or 1)
 
     def _open_sources(self) -> list[Source]:
         sources: list[Source] = []

@@ -20,7 +20,7 @@ from paddle_portrait.effects import build_effect  # noqa: E402
 from paddle_portrait.errors import UserError  # noqa: E402
 from paddle_portrait.inference import Predictor  # noqa: E402
 from paddle_portrait.video.channel import Abandoned, Channel  # noqa: E402
-from paddle_portrait.video.pipeline import Pipeline  # noqa: E402
+from paddle_portrait.video.pipeline import Group, Pipeline  # noqa: E402
 from paddle_portrait.video.rounds import Job, Round, merge_rounds  # noqa: E402
 from paddle_portrait.video.session import VideoJob, VideoSession  # noqa: E402
 from paddle_portrait.video.smoothing import FILTERS  # noqa: E402
@@ -44,9 +44,10 @@ def numbers(works: list[Round]) -> list[int]:
     return [job.frame for work in works for job in work.jobs]
 
 
-def test_rounds_arrive_in_order_and_every_step_is_timed() -> None:
+@pytest.mark.parametrize("workers", [1, 3])
+def test_rounds_arrive_in_order_and_every_step_is_timed(workers: int) -> None:
     seen: list[Round] = []
-    steps = [{"one": same, "two": same}, {"three": lambda work: seen.append(work) or work}]
+    steps = [Group({"one": same, "two": same}, workers), Group({"three": lambda work: seen.append(work) or work})]
     report = Pipeline(rounds(50), steps).run()
     assert numbers(seen) == list(range(50))
     assert report.pictures == 50
@@ -65,7 +66,8 @@ def test_an_error_anywhere_stops_everything_and_is_raised(where: str) -> None:
         for work in rounds(10**9):
             yield failing(work) if where == "decode" else work
 
-    groups = [{name: failing if name == where else same} for name in ("first", "second", "last")]
+    steps = {name: failing if name == where else same for name in ("first", "second", "last")}
+    groups = [Group({name: step}, 2 if name == "second" else 1) for name, step in steps.items()]
     before = threading.active_count()
     with pytest.raises(UserError, match=f"broken in {where}"):
         Pipeline(source(), groups).run()
@@ -88,7 +90,7 @@ def test_a_fast_source_waits_for_a_slow_sink() -> None:
         ahead.append(made - done)
         return work
 
-    Pipeline(source(), [{"quick": same}, {"slow": slow}]).run()
+    Pipeline(source(), [Group({"quick": same}, 2), Group({"slow": slow})]).run()
     assert done == 60
     assert max(ahead) < 20
 
@@ -107,7 +109,7 @@ def test_a_live_source_drops_pictures_but_no_sound() -> None:
         written.append(work)
         return work
 
-    Pipeline(source(), [{"slow": slow}], live=True).run()
+    Pipeline(source(), [Group({"slow": slow})], live=True).run()
     shown = numbers(written)
     assert len(shown) < 20
     assert shown[-1] == 199
