@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types check-configs bench tflite-env models-doc readme-picture augmentation-picture clean distclean
+.PHONY: help install demo test lint format types check-configs bench tflite-env models-doc readme-picture augmentation-picture effects-pictures clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,7 @@ check-configs: $(STAMP) ## check every shipped YAML without running anything
 bench: $(STAMP) ## run the benchmarks of benchmarks/ (long); results in benchmarks/results/
 	$(PY) benchmarks/startup_cost.py
 	$(PY) benchmarks/augmentation_cost.py
+	$(PY) benchmarks/effects_cost.py
 	$(PY) benchmarks/connectivity_cost.py
 	$(PY) benchmarks/kernel_ops.py
 	$(PY) benchmarks/resume_cost.py
@@ -58,6 +59,9 @@ readme-picture: $(STAMP) ## make docs/images/contact_sheet.jpg from the demo's c
 
 augmentation-picture: $(STAMP) ## make docs/images/augmentation.jpg: every augmentation on generated portraits
 	$(PY) docs/make_augmentation_pictures.py
+
+effects-pictures: $(STAMP) ## make docs/images/effects_*.jpg: every effect on generated portraits
+	$(PY) docs/make_effects_pictures.py
 
 clean: ## remove caches, builds and the demo's output
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache demo_output

@@ -26,7 +26,7 @@ def color_transfer(
         TransferForm,
         "as published, or as Portrait-Segmentation and pyimagesearch have it: 8 bits, spread ratio inverted",
     ] = "reinhard",
-    strength: Annotated[float, Range(0, 1), "0 leaves the photo's colours, 1 takes the background's"] = 0.7,
+    strength: Annotated[float, Range(0, 1), "0 leaves the photo's colours, 1 takes the background's"] = 1.0,
 ) -> np.ndarray:
     """The person, in the background's colours, before the background."""
     return alpha_blend(transfer_colors(image, background, form, strength), person, background)

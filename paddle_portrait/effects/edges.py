@@ -21,7 +21,7 @@ def smooth_step(
     low: Annotated[float, Range(0, 1), "probability that becomes 0 (form hermite)"] = 0.3,
     high: Annotated[float, Range(0, 1), "probability that becomes 1 (form hermite)"] = 0.5,
     form: Annotated[
-        StepForm, "t²(3 - 2t) between low and high, or min(1, 2p)² the form of Portrait-Segmentation's Android app"
+        StepForm, "t²(3 - 2t) between low and high, or min(1, 2p)² as in Portrait-Segmentation's Android app"
     ] = "hermite",
 ) -> np.ndarray:
     """Steeper edge: what is unsure becomes background or person along a smooth curve."""

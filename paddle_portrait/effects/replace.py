@@ -19,7 +19,8 @@ def cut_out(image: np.ndarray, person: np.ndarray, *, defringe: Defringe = "none
     """The person with transparency around, for PNG and WebP files."""
     alpha = to_alpha(person)
     # What nobody is to see must not be in the file, hidden behind opacity 0.
-    return np.dstack([cv2.copyTo(defringed(image, person, defringe), alpha), alpha])
+    picture = cv2.cvtColor(cv2.copyTo(defringed(image, person, defringe), alpha), cv2.COLOR_RGB2RGBA)
+    return cv2.insertChannel(alpha, picture, 3)
 
 
 @effect("color")
@@ -31,8 +32,7 @@ def fill_color(
     defringe: Defringe = "none",
 ) -> np.ndarray:
     """The person before one colour; the default is the green of green screens."""
-    plate = np.empty_like(image)
-    plate[:] = color
+    plate = cv2.resize(np.array([[color]], np.uint8), person.shape[::-1], interpolation=cv2.INTER_NEAREST)
     return alpha_blend(defringed(image, person, defringe), person, plate)
 
 
