@@ -7,7 +7,7 @@ count each time, and heads that only training runs are not there at all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -98,13 +98,42 @@ def list_operators(network: nn.Layer, input_shape: Sequence[int]) -> list[Operat
     return _Reader(owners).read(program)
 
 
-def _trace(graph: InferenceGraph, input_shape: Sequence[int]) -> Any:
+def list_legacy_operators(network: nn.Layer, input_shape: Sequence[int]) -> list[tuple[str, str]]:
+    """Return layer and type of the operators that a network runs, by their names in Paddle's legacy format.
+
+    Args:
+        network: takes float N×C×H×W; it is left in the mode it had.
+        input_shape: N, C, H, W, all known.
+
+    Raises:
+        UserError: it cannot be traced in that format.
+    """
+    from paddle_portrait.engine.inferring import eval_mode
+    from paddle_portrait.export.legacy_trace import legacy_format
+
+    with eval_mode(network):
+        graph = InferenceGraph(as_deployed(network))
+        graph.eval()
+        program = _trace(graph, input_shape, legacy_format())
+    wanted = {value.name for value in program.outputs}
+    found = []
+    for operator in reversed(program.main_program.global_block().ops):
+        if wanted & set(operator.output_arg_names):
+            wanted |= set(operator.input_arg_names)
+            layer = operator.attr(_LAYER) if operator.has_attr(_LAYER) else ""
+            found.append((layer, operator.type))
+    return found[::-1]
+
+
+def _trace(
+    graph: InferenceGraph, input_shape: Sequence[int], file_format: AbstractContextManager[Any] | None = None
+) -> Any:
     from paddle_portrait import models
 
     paddle.jit.ignore_module([models])
     spec = [paddle.static.InputSpec(list(input_shape), "float32", INPUT_NAME)]
     try:
-        with _layers_marked(graph.network), shapes_known():
+        with file_format or nullcontext(), _layers_marked(graph.network), shapes_known():
             return paddle.jit.to_static(graph, input_spec=spec, full_graph=True).forward.concrete_program
     except UserError:
         raise
@@ -123,7 +152,8 @@ def _layers_marked(network: nn.Layer) -> Iterator[None]:
         nonlocal marked
         operators = paddle.static.default_main_program().global_block().ops
         for operator in operators[marked:]:
-            operator.set_str_attr(_LAYER, path[-1])
+            # One call for each of Paddle's two kinds of graph.
+            (getattr(operator, "set_str_attr", None) or operator._set_attr)(_LAYER, path[-1])
         marked = len(operators)
 
     def enter(name: str) -> Any:

@@ -15,7 +15,7 @@ from paddle_portrait.export.legacy_program import read_program
 
 INPUT = "image"  # the name under which Paddle.js looks for the input
 _MOST_DIMENSIONS = 4
-_RENAMED_OPERATORS = {"batch_norm": "batchnorm", "leaky_relu": "leakyRelu"}
+RENAMED_OPERATORS = {"batch_norm": "batchnorm", "leaky_relu": "leakyRelu"}
 _RENAMED_OUTPUTS = {"Output": "Out", "Y": "Out"}
 _LEFT_OUT = frozenset({
     "op_callstack", "col", "op_role", "op_namescope", "op_role_var", "data_format", "is_test", "use_mkldnn",
@@ -85,7 +85,7 @@ def _operator(described: Any, renamed: dict[str, str]) -> Operator:
         }
 
     attributes = {one.name: _value(one) for one in described.attrs if one.name not in _LEFT_OUT}
-    kind = _RENAMED_OPERATORS.get(described.type, described.type)
+    kind = RENAMED_OPERATORS.get(described.type, described.type)
     return Operator(kind, slots(described.inputs, {}), slots(described.outputs, _RENAMED_OUTPUTS), attributes)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from paddle_portrait.export.errors import ExportError
-from paddle_portrait.export.paddlejs_graph import Graph, Operator
+from paddle_portrait.export.paddlejs_graph import RENAMED_OPERATORS, Graph, Operator
 
 # Operators with a shader that computes what Paddle computes. It has more: prelu is computed as relu, slice knows the
 # last axis alone, reduce_mean reads an attribute that Paddle does not write.
@@ -21,6 +21,12 @@ KNOWN = frozenset({
     "sigmoid", "softmax", "split", "sqrt", "squeeze2", "stack", "tanh", "transpose2", "unsqueeze2",
 })  # fmt: skip
 _WINDOWED = ("conv2d", "depthwise_conv2d", "conv2d_transpose", "pool2d")
+
+
+def known_names() -> set[str]:
+    """Return the operators that can be exported, by Paddle's names for them."""
+    paddles = {new: old for old, new in RENAMED_OPERATORS.items()}
+    return {paddles.get(name, name) for name in KNOWN | set(_REWRITES)}
 
 
 def adapt(graph: Graph) -> Graph:

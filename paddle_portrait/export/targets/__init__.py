@@ -15,6 +15,9 @@ It may have
   names of all that go with it. Any other variant over its limit makes the export fail;
 - ``refusal(job) -> str | None``: why this target cannot hold what the job asks for (an option, a free size, a type
   of input), asked before anything is written;
+- ``operator_names() -> set[str]``: the operators that the runtime says it has, by their names in Paddle's legacy
+  format; it raises MissingPackageError where the list cannot be had;
+- ``NEEDS_PHOTOS = True``, where no export but only ``tools/quantize.py`` can write it;
 - ``open_runner(directory, files, threads) -> Backend``, for a target that is no back end of the predictor; it raises
   :class:`~paddle_portrait.export.errors.CannotRunHereError` where the machine lacks what runs it.
 
@@ -78,6 +81,11 @@ class Target(Protocol):
 def target_names() -> list[str]:
     """Return the names of all formats."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def exportable_names() -> list[str]:
+    """Return the names of the formats that a network alone suffices for; the others need photos to quantise with."""
+    return [name for name in target_names() if not getattr(load_target(name), "NEEDS_PHOTOS", False)]
 
 
 def load_target(name: str) -> Target:

@@ -13,6 +13,7 @@ from paddle_portrait.inference.deploy_file import TargetFiles
 __all__ = ["LIMIT", "count_operators", "refusal", "write"]
 
 LIMIT = INT8_LIMIT
+NEEDS_PHOTOS = True
 
 
 def refusal(job: ExportJob) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from paddle_portrait.export.job import ExportJob
 from paddle_portrait.export.paddlejs_graph import INPUT, Graph, read_graph
-from paddle_portrait.export.paddlejs_rules import adapt
+from paddle_portrait.export.paddlejs_rules import adapt, known_names
 from paddle_portrait.export.targets import HALF_LIMIT
 from paddle_portrait.inference.deploy_file import TargetFiles
 
@@ -31,6 +31,11 @@ def refusal(job: ExportJob) -> str | None:
     if job.input_dtype != "float32":
         return "takes float32 inputs only; leave normalise_in_graph out."
     return None
+
+
+def operator_names() -> set[str]:
+    """Return what the WebGL back end computes rightly, and what is rewritten for it."""
+    return known_names()
 
 
 def write(job: ExportJob, folder: Path) -> TargetFiles:
@@ -69,7 +74,9 @@ def _content(graph: Graph, chunks: int) -> dict[str, Any]:
         }
         for operator in graph.operators
     ]
-    used = {name for one in graph.operators for names in (*one.inputs.values(), *one.outputs.values()) for name in names}
+    used = {
+        name for one in graph.operators for names in (*one.inputs.values(), *one.outputs.values()) for name in names
+    }
     return {
         "ops": operators,
         "vars": {

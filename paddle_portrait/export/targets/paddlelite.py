@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,10 +39,7 @@ _HEADER = struct.Struct("<H16sQ")
 
 def write(job: ExportJob, folder: Path) -> TargetFiles:
     """Convert the job's legacy graph for every processor."""
-    try:
-        python = environment.require_python("format paddlelite")
-    except UserError as error:
-        raise MissingPackageError(str(error)) from None
+    python = _require_python()
     source, files = job.build("paddle_legacy")
     program = job.scratch / "for_lite.pdmodel"
     write_for_lite(source / files.model, program)
@@ -51,6 +49,25 @@ def write(job: ExportJob, folder: Path) -> TargetFiles:
         run_program("paddlelite", [str(python), "-I", str(_CONVERTER), *map(str, arguments)], result)
         _clear_header(result)
     return TargetFiles("x86.nb", variants={name: f"{name}.nb" for name in _FILES if name != "x86"})
+
+
+def _require_python() -> Path:
+    try:
+        return environment.require_python("format paddlelite")
+    except UserError as error:
+        raise MissingPackageError(str(error)) from None
+
+
+def operator_names() -> set[str]:
+    """Return the names that Paddle Lite prints as supported on x86 and arm; it names some that it cannot run."""
+    python = _require_python()
+    code = "import sys; from paddlelite.lite import Opt; o = Opt(); o.set_valid_places(sys.argv[1]); "
+    names: list[set[str]] = []
+    for place in ("x86", "arm"):
+        command = [str(python), "-I", "-c", code + "o.print_supported_ops()", place]
+        lines = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.splitlines()
+        names.append({line.split()[0] for line in lines if line.rstrip().endswith("Y")})
+    return set.intersection(*names)
 
 
 def count_operators(folder: Path, files: TargetFiles) -> dict[str, int]:
