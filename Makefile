@@ -47,6 +47,7 @@ bench: $(STAMP) ## run the benchmarks of benchmarks/ (long); results in benchmar
 	$(PY) benchmarks/kernel_ops.py
 	$(PY) benchmarks/resume_cost.py
 	$(PY) benchmarks/training_speed.py
+	$(PY) benchmarks/video_speed.py
 
 tflite-env: ## make .venv-tflite, which exports to TensorFlow Lite need (TFLITE_PYTHON=... chooses a Python 3.12 or 3.13)
 	@sh .ci/make_tflite_env.sh

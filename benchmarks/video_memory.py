@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from _record import ROOT, record
-from video_speed import SIZES, run
+from video_speed import SIZES, run, write_table
 
 NAME = "video_memory"
 
@@ -37,6 +37,8 @@ def main() -> None:
             cost = run("_video_ours.py", files, folder / "o.mp4", ["--preset", "ultrafast"])
             figures["lengths"][f"{seconds:g} s"] = {key: cost[key] for key in ("frames", "peak_mib")}
     record(NAME, figures)
+    rows = [f"| {length} | {one['frames']} | {one['peak_mib']} |" for length, one in figures["lengths"].items()]
+    write_table(NAME, "\n".join([f"| length at {arguments.size} | frames | MiB |", "|---|---|---|", *rows]))
 
 
 if __name__ == "__main__":

@@ -45,11 +45,7 @@ class RgbCompositor:
         if self._hard:
             person = (person > _SURE).astype(np.float32)
         behind = background.rgb(job.frame) if background is not None else None
-        drawn = self._effect(job.frame.rgb(), person, behind)
-        if drawn.shape[2] == 4:
-            # What nobody is to see must not be in the file, hidden behind opacity 0.
-            drawn = cv2.copyTo(drawn, drawn[..., 3])
-        return job.frame.with_rgb(drawn)
+        return job.frame.with_rgb(self._effect(job.frame.rgb(), person, behind))
 
 
 class PlaneCompositor:
@@ -80,8 +76,10 @@ class PlaneCompositor:
 
 def make_compositor(effect: Effect, hard: bool = False) -> Compositor:
     """Return the fastest compositor that draws ``effect``."""
-    maker = _IN_PLANES.get(effect.name)
-    if effect.refiners or maker is None:  # refiners look at the picture at its own size
+    maker, understood = _IN_PLANES.get(effect.name, (None, ()))
+    others = [option for option in effect.kind.options if option.name not in understood]
+    changed = any(effect.options[option.name] != option.default for option in others)
+    if maker is None or changed or effect.refiners:  # refiners look at the picture at its own size
         return RgbCompositor(effect, hard)
     return PlaneCompositor(maker(effect), hard)
 
@@ -126,8 +124,8 @@ def _blurred(effect: Effect) -> Callable[[Job, Background | None], av.VideoFrame
     return behind
 
 
-# Effects whose background can be had in planes. The others, and all with refiners, go through RGB.
-_IN_PLANES = {"replace": _replaced, "color": _coloured, "blur": _blurred}
+# Effects whose background can be had in planes, and the options that they understand there.
+_IN_PLANES = {"replace": (_replaced, ("fit",)), "color": (_coloured, ("color",)), "blur": (_blurred, ("radius",))}
 
 
 def _person(job: Job) -> np.ndarray:

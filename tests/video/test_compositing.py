@@ -75,6 +75,8 @@ def test_where_the_mask_is_sure_the_picture_or_the_background_is_exact() -> None
 def test_effects_with_refiners_and_other_effects_go_through_rgb() -> None:
     assert isinstance(make_compositor(build_effect("replace", refine="guided")), RgbCompositor)
     assert isinstance(make_compositor(build_effect("pixelate")), RgbCompositor)
+    assert isinstance(make_compositor(build_effect("replace", defringe="fast")), RgbCompositor)
+    assert isinstance(make_compositor(build_effect("blur", radius=0.1)), PlaneCompositor)
 
 
 def test_nothing_of_the_background_is_left_under_transparency() -> None:
