@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import re
 import shlex
@@ -58,6 +59,38 @@ def test_documented_configs_are_right(page: str, text: str, tmp_path: Path) -> N
         assert [member["train_path"] for member in members] == ["data/my_portraits/train.txt"]
 
 
+def unknown_words(parser: argparse.ArgumentParser, words: list[str]) -> list[str]:
+    """Return the flags that a command line gives and its parser, or its sub-command's, does not know."""
+    commands = next((each for each in parser._actions if isinstance(each, argparse._SubParsersAction)), None)
+    own = set(parser._option_string_actions)
+    if commands is None:
+        return _unknown(words, own)
+    place = next(index for index, word in enumerate(words) if not word.startswith("-"))
+    if words[place] not in commands.choices:
+        return [words[place]]
+    below = set(commands.choices[words[place]]._option_string_actions)
+    return [*_unknown(words[:place], own), *_unknown(words[place:], below)]
+
+
+def _unknown(words: list[str], known: set[str]) -> list[str]:
+    return [word for word in words if word.startswith("--") and word.split("=")[0] not in known]
+
+
+@pytest.mark.parametrize(
+    ("words", "unknown"),
+    [
+        ("voc data/raw --out data/voc", []),
+        ("voc data/raw --out data/voc --crowd person", ["--crowd"]),
+        ("vox data/raw --out data/vox", ["vox"]),
+        ("--outt=x coco data/raw --crowd=person", ["--outt=x"]),
+    ],
+)
+def test_flags_are_those_of_the_sub_command(words: str, unknown: list[str]) -> None:
+    from paddle_portrait.cli.prepare_data import build_parser
+
+    assert unknown_words(build_parser(), words.split()) == unknown
+
+
 @pytest.mark.parametrize(
     ("page", "command"), [(page.relative_to(ROOT).as_posix(), command) for page in PAGES for command in commands(page)]
 )
@@ -66,9 +99,9 @@ def test_documented_commands_use_flags_that_exist(page: str, command: str) -> No
     place = next(index for index, word in enumerate(words) if re.fullmatch(r"tools/\w+\.py", word))
     tool = ROOT / words[place]
     assert tool.is_file(), f"{page} names {words[place]}"
-    parser = importlib.import_module(f"paddle_portrait.cli.{tool.stem}").build_parser()
-    flags = [word.split("=")[0] for word in words[place + 1 :] if word.startswith("--")]
-    unknown = [flag for flag in flags if flag not in parser._option_string_actions]
+    unknown = unknown_words(
+        importlib.import_module(f"paddle_portrait.cli.{tool.stem}").build_parser(), words[place + 1 :]
+    )
     assert not unknown, f"{page}: {command}"
     for config in re.findall(r"configs/\S+\.yml", command):
         assert (ROOT / config).is_file(), f"{page} names {config}"
