@@ -54,7 +54,7 @@ def _relaunch(processes: int, command: list[str], save_dir: Path) -> int:
 
 def _run(arguments: argparse.Namespace, config: Config, save_dir: Path) -> int:
     from paddle_portrait.engine import distributed
-    from paddle_portrait.engine.build import RunOptions
+    from paddle_portrait.engine.build import CONFIG_FILE, RunOptions
     from paddle_portrait.engine.environment import choose_device
     from paddle_portrait.engine.stages import train
 
@@ -63,7 +63,9 @@ def _run(arguments: argparse.Namespace, config: Config, save_dir: Path) -> int:
     main_process = distributed.is_main()
     setup_logging(save_dir / "train.log" if main_process else None, logging.INFO if main_process else logging.WARNING)
     logger.info("command: %s", " ".join(sys.argv))
-    logger.info("config:\n%s", config.dump_with_sources())
+    if main_process:
+        (save_dir / CONFIG_FILE).write_text(config.dump_with_sources(), encoding="utf-8")
+        logger.info("config: %s; with all it builds on: %s", config.path, save_dir / CONFIG_FILE)
     options = RunOptions(
         save_dir=save_dir,
         do_eval=arguments.do_eval or bool(config.get("train.do_eval")),
