@@ -18,11 +18,9 @@ def build_parser() -> argparse.ArgumentParser:
         "where the time goes; and what mobile GPUs and runtimes will punish."
     )
     add = parser.add_argument
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--config", help="YAML config of the network")
-    which.add_argument(
-        "--all", action="store_true", help="all networks of docs/models.yml: renews docs/models.json, .md"
-    )
+    add("--config", help="YAML config of the network (default: that of the released model that --model_path names)")
+    add("--model_path", help="weights: a zoo name, or a pruned network's .pdparams or folder (default: random)")
+    add("--all", action="store_true", help="all networks of docs/models.yml: renews docs/models.json, .md")
     add("--input_shape", type=int, nargs="+", metavar="SIZE", help="H W or N C H W (default: the config's)")
     add("--time", action="store_true", help="also measure, by layer in Paddle and by operator in ONNX Runtime")
     add("--runs", type=int, default=20, help="runs that --time takes the middle of (default: 20)")
@@ -41,24 +39,26 @@ def _analyse(arguments: argparse.Namespace) -> int:
     from paddle_portrait.analysis import analyse
     from paddle_portrait.analysis.table import describe
     from paddle_portrait.config import load_config
-    from paddle_portrait.engine.trained import build_network, input_channels
+    from paddle_portrait.engine.trained import build_network, input_channels, load_trained
     from paddle_portrait.errors import UserError
     from paddle_portrait.export.choices import settle_input_shape
     from paddle_portrait.preprocess import Preprocess
+    from paddle_portrait.zoo import config_for
 
     if arguments.runs < 1:
         raise UserError(f"--runs must be 1 or more, not {arguments.runs}.")
-    config = load_config(arguments.config, arguments.opts)
+    config = load_config(config_for(arguments.config, arguments.model_path), arguments.opts)
     config.require("export")
     preprocess = Preprocess.from_transforms(config.inference_transforms())
     channels = input_channels(config, preprocess)
     shape = settle_input_shape(arguments.input_shape, preprocess.input_size_hw, channels)
-    analysis = analyse(build_network(config), shape, onnx=True, timed_runs=arguments.runs if arguments.time else 0)
+    network = load_trained(config, arguments.model_path) if arguments.model_path else build_network(config)
+    analysis = analyse(network, shape, onnx=True, timed_runs=arguments.runs if arguments.time else 0)
     print(describe(analysis))
     if arguments.json:
         path = Path(arguments.json)
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = {"config": arguments.config, **analysis.to_dict()}
+        content = {"config": config.path, **analysis.to_dict()}
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return 0
 
