@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paddle_portrait.console import logger
 from paddle_portrait.inference.deploy_file import TargetFiles
 
 if TYPE_CHECKING:
@@ -100,11 +101,13 @@ class ExportJob:
 
     def build(self, name: str) -> tuple[Path, TargetFiles]:
         """Return the folder and the files of target ``name``, written once however many targets ask for it."""
-        from paddle_portrait.export.targets import load_target
+        from paddle_portrait.export.targets import PADDLE_FORMATS, load_target
 
         if name not in self._built:
             folder = self.scratch / name
             folder.mkdir(parents=True)
+            # Tracing and converters take up to a minute each on a busy machine.
+            logger.info("%s: %s", name, "tracing the network" if name in PADDLE_FORMATS else "converting")
             self._built[name] = (folder, load_target(name).write(self, folder))
         return self._built[name]
 

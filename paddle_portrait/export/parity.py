@@ -184,6 +184,7 @@ def measure(directory: Path, name: str, trials: Sequence[Trial], output_op: str)
     Raises:
         ExportError: the runtime cannot load or run what was written.
     """
+    logger.info("%s: checking it against the trained network", name)
     deploy = DeployFile.read(directory)
     files = deploy.targets[name]
     operators = load_target(name).count_operators(directory, files)
