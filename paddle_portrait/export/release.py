@@ -24,6 +24,7 @@ from paddle_portrait.export.parity import make_trials, measure, write_parity
 from paddle_portrait.export.publish import publish, staging
 from paddle_portrait.inference import Predictor
 from paddle_portrait.inference.deploy_file import DeployFile
+from paddle_portrait.models.channels import channel_widths
 from paddle_portrait.preprocess import Preprocess
 from paddle_portrait.zoo.released import TABLE, Released, ReleasedFile, write_entry
 
@@ -77,6 +78,8 @@ def release(plan: ReleasePlan, root: Path, table: Path = TABLE, weights_only: bo
     folder = root / "export_model" / plan.name
     config = load_config(root / plan.config)
     network = load_trained(config, str(weights))
+    if channel_widths(network):
+        raise UserError(f"'{weights}' is a pruned network. The zoo's are those that a config alone builds.")
     channels = input_channels(config, Preprocess.from_transforms(config.inference_transforms()))
     export_model(network, config, folder, (_TARGET,), OUTPUT_OP, channels=channels)
     _shrink(network, folder)
