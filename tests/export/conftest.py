@@ -49,7 +49,7 @@ def randomise(network: nn.Layer, seed: int = 0) -> nn.Layer:
     return network
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def build_network() -> Callable[..., nn.Layer]:
     """Return a function that builds a randomised :class:`SmallNetwork`."""
     return lambda **arguments: randomise(SmallNetwork(**arguments))

@@ -24,6 +24,8 @@ def refusal(job: ExportJob) -> str | None:
         return "it is made for one input size; give that: --input_shape H W."
     if job.output_op == "argmax":
         return "it has no argmax over channels; give probabilities: --output_op softmax (or sigmoid, or none)."
+    if job.options.bit_packed or job.input_dtype != "float32":
+        return "it computes with floats only: leave out bit_packed and normalise_in_graph."
     return None
 
 

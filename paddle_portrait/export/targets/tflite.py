@@ -12,7 +12,7 @@ from paddle_portrait.export.errors import MissingPackageError
 from paddle_portrait.export.job import ExportJob
 from paddle_portrait.inference.deploy_file import TargetFiles
 
-_ENVIRONMENT = SideEnvironment(
+ENVIRONMENT = SideEnvironment(
     owner="onnx2tf",
     folder=".venv-tflite",
     variable="PORTRAIT_TFLITE_PYTHON",
@@ -31,7 +31,7 @@ def refusal(job: ExportJob) -> str | None:
 
 def write(job: ExportJob, folder: Path) -> TargetFiles:
     """Convert the job's ONNX graph; the image goes in as N×H×W×C, the output stays N×C×H×W."""
-    python = _ENVIRONMENT.require("format tflite", MissingPackageError)
+    python = ENVIRONMENT.require("format tflite", MissingPackageError)
     source, files = job.build("onnx")
     # Beside the file it writes reports and schemas.
     result = folder / "onnx2tf" / "model_float32.tflite"

@@ -32,9 +32,7 @@ def time_backends(predictors: Sequence[Predictor]) -> list[float]:
     Args:
         predictors: of the same model.
     """
-    height, width = predictors[0].usual_size_hw
-    image = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    tensors = [predictor.prepare(image)[0] for predictor in predictors]
+    tensors = [usual_input(predictor) for predictor in predictors]
     times: list[list[float]] = [[] for _ in predictors]
     begin = perf_counter()
     for turn in range(_MOST_TURNS):
@@ -49,6 +47,13 @@ def time_backends(predictors: Sequence[Predictor]) -> list[float]:
     return [float(np.quantile(own, _QUANTILE)) * 1e3 for own in times]
 
 
+def usual_input(predictor: Predictor) -> np.ndarray:
+    """Return the graph's input for some image."""
+    height, width = predictor.usual_size_hw
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    return predictor.prepare(image)[0]
+
+
 def main() -> None:
     """Time the back ends that the command line names."""
     folder, threads, events, *names = sys.argv[1:]
@@ -60,7 +65,7 @@ def main() -> None:
         try:
             backend = open_backend(name, directory, deploy.targets[name], int(threads) or None)
             predictor = Predictor(directory, deploy, name, backend)
-            time_backends([predictor])
+            predictor.run(usual_input(predictor))
         except UserError as error:
             logger.warning("back end %s is left out: %s", name, error)
         else:

@@ -45,7 +45,8 @@ class MnnBackend:
         """Map N×C×H×W to the graph's first output."""
         expr = self._expr
         with self._lock:
-            image = expr.const(tensor, list(tensor.shape), expr.NCHW)
+            kind = expr.uint8 if tensor.dtype == np.uint8 else expr.float
+            image = expr.const(np.ascontiguousarray(tensor), list(tensor.shape), expr.NCHW, kind)
             output = self._module.forward([image])[0]
             return np.array(expr.convert(output, expr.NCHW).read())
 
