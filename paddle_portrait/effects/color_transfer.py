@@ -14,6 +14,7 @@ from paddle_portrait.effects.options import Range
 TransferForm = Literal["reinhard", "legacy"]
 
 _FLAT = 1e-3
+_SAMPLED_SIDE = 180
 
 
 @effect("color_transfer", needs_background=True)
@@ -49,31 +50,42 @@ def transfer_colors(
     Returns:
         uint8 H×W×3.
     """
-    legacy = form == "legacy"
-    values, wanted = (to_lab(picture, eight_bit=legacy) for picture in (image, reference))
-    (mean, spread), (wanted_mean, wanted_spread) = _statistics(values), _statistics(wanted)
-    top, bottom = (spread, wanted_spread) if legacy else (wanted_spread, spread)
+    to_values, from_values = (_to_lab_bytes, _from_lab_bytes) if form == "legacy" else (to_lab, from_lab)
+    values, wanted = to_values(image), to_values(sampled(reference))
+    (mean, spread), (wanted_mean, wanted_spread) = _statistics(sampled(values)), _statistics(wanted)
+    top, bottom = (spread, wanted_spread) if form == "legacy" else (wanted_spread, spread)
     ratio = np.where((top > _FLAT) & (bottom > _FLAT), top / np.maximum(bottom, _FLAT), 1.0)
-    moved = (values - mean) * ratio.astype(np.float32) + wanted_mean
-    return from_lab(values + np.float32(strength) * (moved - values), eight_bit=legacy)
+    return from_values(values, 1 + strength * (ratio - 1), strength * (wanted_mean - mean * ratio))
 
 
-def to_lab(image: np.ndarray, eight_bit: bool = False) -> np.ndarray:
-    """Return CIELAB (D65) as float32: L from 0 to 100 and a, b about 0; or OpenCV's values from 0 to 255."""
-    if eight_bit:
-        return cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
+def sampled(values: np.ndarray) -> np.ndarray:
+    """Return every k-th pixel of every k-th row: statistics do not need more, and means would narrow their spread."""
+    step = max(1, min(values.shape[:2]) // _SAMPLED_SIDE)
+    return np.ascontiguousarray(values[::step, ::step])
+
+
+def to_lab(image: np.ndarray) -> np.ndarray:
+    """Return CIELAB (D65) of uint8 RGB as float32: L from 0 to 100, a and b about 0."""
     return cv2.cvtColor(image.astype(np.float32) * np.float32(1 / 255), cv2.COLOR_RGB2LAB)
 
 
-def from_lab(values: np.ndarray, eight_bit: bool = False) -> np.ndarray:
-    """Return uint8 RGB of what :func:`to_lab` gives; colours outside sRGB are clipped."""
-    if eight_bit:
-        return cv2.cvtColor(np.clip(values, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB)
-    values[..., 0] = np.clip(values[..., 0], 0, 100)
-    colors = cv2.cvtColor(values, cv2.COLOR_LAB2RGB)
-    return np.rint(np.clip(colors, 0, 1) * 255).astype(np.uint8)
+def from_lab(values: np.ndarray, gain: np.ndarray | float = 1.0, offset: np.ndarray | float = 0.0) -> np.ndarray:
+    """Return uint8 RGB of ``values * gain + offset`` in CIELAB, a number a channel; what sRGB lacks is clipped."""
+    affine = np.column_stack([np.diag(np.broadcast_to(gain, 3)), np.broadcast_to(offset, 3)]).astype(np.float32)
+    moved = cv2.transform(values, affine)
+    cv2.insertChannel(np.clip(cv2.extractChannel(moved, 0), 0, 100), moved, 0)
+    return cv2.multiply(cv2.cvtColor(moved, cv2.COLOR_LAB2RGB), (255.0,) * 4, dtype=cv2.CV_8U)
+
+
+def _to_lab_bytes(image: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
+
+
+def _from_lab_bytes(values: np.ndarray, gain: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    table = np.clip(np.arange(256)[:, None] * gain + offset, 0, 255).astype(np.uint8)
+    return cv2.cvtColor(cv2.LUT(values, table[None]), cv2.COLOR_LAB2RGB)
 
 
 def _statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean, spread = cv2.meanStdDev(values)
-    return mean.ravel().astype(np.float32), spread.ravel()
+    return mean.ravel(), spread.ravel()

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 
-from paddle_portrait.effects.color_transfer import from_lab, to_lab
+from paddle_portrait.effects.color_transfer import from_lab, sampled, to_lab
 from paddle_portrait.effects.composite import alpha_blend
 from paddle_portrait.effects.effect import effect
 from paddle_portrait.effects.options import Range
@@ -44,23 +44,23 @@ def harmonize(
 
 def _towards(image: np.ndarray, person: np.ndarray, background: np.ndarray, strength: float) -> np.ndarray:
     """Return the image with lightness, contrast and colour of its person moved towards the background's."""
-    if not (person > 0).any():
+    weight = sampled(person)
+    if not (weight > 0).any():
         return image
-    values = to_lab(image)
-    mean, spread = _weighted_statistics(values, person)
-    other = to_lab(cv2.resize(background, (160, 160), interpolation=cv2.INTER_AREA))
+    mean, spread = _weighted_statistics(to_lab(sampled(image)), weight)
+    other = to_lab(sampled(background))
     wanted_mean, wanted_spread = _weighted_statistics(other, np.ones(other.shape[:2], np.float32))
-    share = np.float32(strength) * np.array([_LIGHT_SHARE, _COLOR_SHARE, _COLOR_SHARE], np.float32)
+    share = strength * np.array([_LIGHT_SHARE, _COLOR_SHARE, _COLOR_SHARE])
     contrast = np.clip((wanted_spread[0] + 1) / (spread[0] + 1), *_CONTRAST) ** (strength * _LIGHT_SHARE)
-    gain = np.array([contrast, 1, 1], np.float32)
-    return from_lab((values - mean) * gain + mean + share * (wanted_mean - mean))
+    gain = np.array([contrast, 1, 1])
+    return from_lab(to_lab(image), gain, mean - gain * mean + share * (wanted_mean - mean))
 
 
 def _weighted_statistics(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     total = float(weight.sum())
     mean = np.tensordot(weight, values, 2) / total
     square = np.tensordot(weight, np.square(values - mean), 2) / total
-    return mean.astype(np.float32), np.sqrt(square)
+    return mean, np.sqrt(square)
 
 
 def _by_network(composite: np.ndarray, person: np.ndarray, file: str, strength: float) -> np.ndarray:
