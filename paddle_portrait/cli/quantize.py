@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        description="Quantise an exported model; fails when it loses too much on the validation set: docs/quantisation.md."
+        description="Quantise an exported model; fails when it loses too much. See docs/quantisation.md."
     )
     add = parser.add_argument
     add("--model_dir", required=True, help="exported directory with an onnx target, or a zoo name")
@@ -30,7 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--draws", type=int, default=3, help="how often they are drawn; the first draw is kept (default: 3)")
     add("--seed", type=int, default=0, help="of the draws (default: 0)")
     add("--keep_float", nargs="+", default=["auto"], metavar="NAME",
-        help="layers that stay in float: auto (a scan finds them), none, or names of nodes (default: auto)")  # fmt: skip
+        help="layers that stay in float: auto (a scan finds them), none, or their names (default: auto)")  # fmt: skip
     add("--max_miou_drop", type=float, default=0.3, help="points of mIoU that may be lost (default: 0.3)")
     add("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="change keys of the config")
     return parser

@@ -76,8 +76,14 @@ def export_model(
         UserError: an argument is wrong. In all three cases nothing is left behind.
     """
     from paddle_portrait.engine.inferring import eval_mode
+    from paddle_portrait.models.fake_quantisation import quantised_layers
 
     check_formats(formats)
+    if quantised_layers(model):
+        raise ExportError(
+            "these weights were trained for int8, which no format here computes. Add them to an export of the network "
+            "in float: python tools/quantize.py --scheme learned --model_dir DIR --model_path CHECKPOINT --config CONFIG"
+        )
     options = options or ExportOptions(output_op)
     transforms = list(source) if isinstance(source, Sequence) else source.inference_transforms()
     preprocess = Preprocess.from_transforms(transforms)

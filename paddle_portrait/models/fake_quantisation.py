@@ -119,8 +119,7 @@ class _Rounding:
     @property
     def channel_axis(self) -> int:
         """The axis of the weight that has a scale for each index."""
-        transposed = isinstance(self, nn.Conv2DTranspose)
-        return 1 if transposed and self._groups == 1 else 0
+        return 1 if isinstance(self, nn.Conv2DTranspose) and getattr(self, "_groups", 1) == 1 else 0
 
 
 class QuantisedConv2D(_Rounding, nn.Conv2D):
@@ -131,7 +130,7 @@ class QuantisedConv2DTranspose(_Rounding, nn.Conv2DTranspose):
     """A transposed convolution with rounded weights and inputs."""
 
 
-_CLASSES: dict[type, type] = {nn.Conv2D: QuantisedConv2D, nn.Conv2DTranspose: QuantisedConv2DTranspose}
+_CLASSES: dict[type, Any] = {nn.Conv2D: QuantisedConv2D, nn.Conv2DTranspose: QuantisedConv2DTranspose}
 
 
 def layers_to_round(network: nn.Layer, keep_float: Sequence[str] = ()) -> list[str]:
@@ -171,7 +170,8 @@ def round_layers(network: nn.Layer, names: Iterable[str]) -> None:
 
 def quantised_layers(network: nn.Layer) -> dict[str, QuantisedConv2D | QuantisedConv2DTranspose]:
     """Return the layers that round, by name."""
-    return {name: layer for name, layer in network.named_sublayers() if isinstance(layer, _Rounding)}
+    kinds = (QuantisedConv2D, QuantisedConv2DTranspose)
+    return {name: layer for name, layer in network.named_sublayers() if isinstance(layer, kinds)}
 
 
 def rounding_names(arrays: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
 """Models with fewer bits: made from an exported ONNX graph, judged on photos, and kept only when good enough."""
 
 from paddle_portrait.export.quantisation.gate import Outcome, QuantisationError
-from paddle_portrait.export.quantisation.run import Request, describe, quantise
+from paddle_portrait.export.quantisation.run import Attempt, Request, attempt, describe, quantise
 from paddle_portrait.export.quantisation.schemes import SCHEMES
 
-__all__ = ["SCHEMES", "Outcome", "QuantisationError", "Request", "describe", "quantise"]
+__all__ = ["SCHEMES", "Attempt", "Outcome", "QuantisationError", "Request", "attempt", "describe", "quantise"]

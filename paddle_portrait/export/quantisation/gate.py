@@ -75,10 +75,15 @@ class Outcome:
         if not faults:
             return
         layers = ", ".join(f"{layer.name} ({layer.harm:.0%})" for layer in self.harms[:_SHOWN_LAYERS])
-        hint = f" The layers that hurt most, with the part of the error that each makes: {layers}." if layers else ""
+        hint = (
+            f"The layers that hurt most, with the part of the error that each makes: {layers}. Keep some of them in "
+            "float with --keep_float, take more or other photos,"
+            if layers
+            else "Take another scheme"
+        )
         raise QuantisationError(
-            f"scheme {self.scheme}: {'; '.join(faults)}. Nothing was written.{hint} Keep layers in float with "
-            "--keep_float NAME …, take more or other photos, or train for int8: docs/quantisation.md."
+            f"scheme {self.scheme}: {'; '.join(faults)}. Nothing was written. {hint} or train for int8 "
+            "(docs/quantisation.md)."
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paddle_portrait.console import track
+from paddle_portrait.errors import UserError
 from paddle_portrait.metrics.boundary import boundary_iou
 from paddle_portrait.metrics.region import confusion_matrix, iou_per_class
 
@@ -66,6 +67,8 @@ def judge(predictors: Mapping[str, Predictor], dataset: PortraitDataset) -> dict
     overlaps = {name: np.zeros(2, np.int64) for name in predictors}
     for index in track(range(len(dataset)), "judging"):
         sample = dataset.load(index)
+        if sample.label is None:
+            raise UserError(f"'{sample.path}' has no mask, so nothing can be judged; name a set with masks.")
         tensor, geometry = first.prepare(sample.image)
         reference: np.ndarray | None = None
         for name, predictor in predictors.items():

@@ -40,7 +40,7 @@ def multiply_adds(model: ModelProto, example: np.ndarray) -> dict[str, int]:
 
 
 def _counted_tensor(node: NodeProto) -> str:
-    """Return the tensor each of whose values is multiplied by one filter: a transposed convolution spreads its input."""
+    """Return the tensor each of whose values belongs to one filter: a transposed convolution spreads its input."""
     return node.output[0] if node.op_type == "Conv" else node.input[0]
 
 

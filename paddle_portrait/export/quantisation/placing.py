@@ -21,9 +21,12 @@ _PORTRAITS = 4
 _PORTRAIT_HW = (256, 192)
 
 
-def compare(floating: Predictor, quantised: Predictor, name: str, directory: Path) -> TargetParity:
-    """Return the entry of ``parity.json``: the quantised graph against the float one on generated portraits.
+def compare(
+    floating: Predictor, quantised: Predictor, name: str, directory: Path, photos: tuple[int, int]
+) -> TargetParity:
+    """Return the entry of ``parity.json``: the quantised graph against the float one.
 
+    Differences are those on generated portraits; the IoU of the masks is that of these and of the photos together.
     There is no noise among the pictures, as there is for other targets: what rounding makes of a mask of noise says
     nothing about people.
 
@@ -32,10 +35,11 @@ def compare(floating: Predictor, quantised: Predictor, name: str, directory: Pat
         quantised: what is proved.
         name: of the target.
         directory: where its files are.
+        photos: pixels that both masks of the validation photos have, and that either has.
     """
     from paddle_portrait.data.synthesis import render_portrait
 
-    differences, overlap, union = [], 0, 0
+    differences, (overlap, union) = [], photos
     for seed in range(_PORTRAITS):
         tensor, _ = floating.prepare(render_portrait(seed, _PORTRAIT_HW)[0])
         wanted, found = (one.person_at_network_size(tensor) for one in (floating, quantised))
@@ -77,9 +81,8 @@ def place(folder: Path, files: TargetFiles, parity: TargetParity, model_dir: Pat
     name = folder.name
     if not parity.passed:
         raise ParityError(
-            f"{name} departs too far from the float graph on generated portraits: IoU of the masks "
-            f"{parity.mask_iou:.4f}, largest difference {parity.max_abs_diff:.3g}; {parity.limited} must keep to "
-            f"{parity.limit:g}. Nothing was written."
+            f"{name} departs too far from the float graph: IoU of the masks {parity.mask_iou:.4f}, largest "
+            f"difference {parity.max_abs_diff:.3g}; {parity.limited} must keep to {parity.limit:g}. Nothing is kept."
         )
     with staging(save_dir) as directory:
         finished = directory / "finished"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from paddle_portrait.export.errors import ExportError
 from paddle_portrait.export.publish import staging
 from paddle_portrait.export.quantisation.gate import LEAST_INT8_SHARE, Outcome
 from paddle_portrait.export.quantisation.graph import constants, simplified
-from paddle_portrait.export.quantisation.judging import judge, miou_drop
+from paddle_portrait.export.quantisation.judging import Judgement, judge, miou_drop
 from paddle_portrait.export.quantisation.keep_float import with_float_layers
 from paddle_portrait.export.quantisation.learned import split, write_learned
 from paddle_portrait.export.quantisation.multiply_adds import int8_share, multiply_adds
@@ -87,6 +87,21 @@ class _Work:
     harms: list[LayerHarm] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """A quantisation that was made and judged, and not yet kept.
+
+    Attributes:
+        outcome: what it has come to.
+        directories: of each draw's export, whose ``deploy.yaml`` is that of the float one.
+        judgements: of the float graph, then of each draw's.
+    """
+
+    outcome: Outcome
+    directories: tuple[Path, ...]
+    judgements: tuple[Judgement, ...]
+
+
 def quantise(request: Request) -> Outcome:
     """Quantise the ONNX target of an exported directory, judge the result, and add it where it is good enough.
 
@@ -95,21 +110,38 @@ def quantise(request: Request) -> Outcome:
         ExportError: it cannot be done.
         UserError: the photos are not there, or are ones that models are judged on.
     """
-    scheme = scheme_of(request.scheme)
+    target = scheme_of(request.scheme).target
     with staging(request.save_dir) as scratch:
-        work = _start(request, scheme, scratch)
-        graphs = _quantised(work, scratch)
-        outcome = _judge(work, graphs, scratch)
-        if outcome.faults(request.max_miou_drop) and scheme.in_int8 and not work.harms:
-            outcome = _with_scan(outcome, work, graphs[0])
+        work = _start(request, scratch)
+        found = _attempt(work, scratch)
+        outcome, directory = found.outcome, found.directories[0]
+        logger.info("scheme %s: %s", request.scheme, describe(outcome))
         outcome.require(request.max_miou_drop)
-        folder = scratch / "draw_0" / scheme.target
         report = {**outcome.to_dict(), **_origin(request)}
-        (folder / REPORT_FILE).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-        parity = compare(work.predictor, _predictor(work, scratch / "draw_0"), scheme.target, scratch / "draw_0")
-        place(folder, TargetFiles(_MODEL_FILE, others=(REPORT_FILE,)), parity, request.model_dir, request.save_dir)
-    logger.info("%s: %s", request.save_dir / scheme.target, describe(outcome))
+        (directory / target / REPORT_FILE).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        first = found.judgements[1]
+        parity = compare(work.predictor, _predictor(work, directory), target, directory, first.overlap)
+        files = TargetFiles(_MODEL_FILE, others=(REPORT_FILE,))
+        place(directory / target, files, parity, request.model_dir, request.save_dir)
     return outcome
+
+
+def attempt(request: Request, scratch: Path) -> Attempt:
+    """Quantise and judge, good enough or not; what is written lies below ``scratch``, an empty directory."""
+    return _attempt(_start(request, scratch), scratch)
+
+
+def _attempt(work: _Work, scratch: Path) -> Attempt:
+    graphs = _quantised(work, scratch)
+    directories = tuple(scratch / f"draw_{draw}" for draw in range(len(graphs)))
+    judgements = judge(
+        {"float": work.predictor} | {one.name: _predictor(work, one) for one in directories}, work.request.validation
+    )
+    outcome = _outcome(work, graphs[0], directories[0], tuple(judgements.values()))
+    if outcome.faults(work.request.max_miou_drop) and work.scheme.in_int8 and not work.harms:
+        harms = scan(graphs[0], work.floating, work.photos[:_SCANNED_PHOTOS], work.counts)
+        outcome = replace(outcome, harms=harms)
+    return Attempt(outcome, directories, tuple(judgements.values()))
 
 
 def describe(outcome: Outcome) -> str:
@@ -117,6 +149,7 @@ def describe(outcome: Outcome) -> str:
     drop = outcome.drop
     parts = [
         f"{outcome.bytes / 1000:.0f} kB ({outcome.file_share:.0%} of float)",
+        f"mask IoU with float {outcome.mask_iou:.4f}",
         f"loses {drop.mean:.2f} points of mIoU (95 % interval {drop.low:.2f} to {drop.high:.2f})",
     ]
     if outcome.int8_share is not None:
@@ -126,7 +159,8 @@ def describe(outcome: Outcome) -> str:
     return "; ".join(parts)
 
 
-def _start(request: Request, scheme: Scheme, scratch: Path) -> _Work:
+def _start(request: Request, scratch: Path) -> _Work:
+    scheme = scheme_of(request.scheme)
     deploy = DeployFile.read(request.model_dir)
     if "onnx" not in deploy.targets:
         raise ExportError(
@@ -233,27 +267,19 @@ def _predictor(work: _Work, directory: Path) -> Predictor:
     return Predictor(directory, work.deploy, target, backend)
 
 
-def _judge(work: _Work, graphs: Sequence[ModelProto], scratch: Path) -> Outcome:
-    predictors = {"float": work.predictor}
-    predictors |= {f"draw {draw}": _predictor(work, scratch / f"draw_{draw}") for draw in range(len(graphs))}
-    floating, *quantised = judge(predictors, work.request.validation).values()
+def _outcome(work: _Work, graph: ModelProto, directory: Path, judgements: Sequence[Judgement]) -> Outcome:
+    floating, *quantised = judgements
     return Outcome(
         scheme=work.request.scheme,
         drop=miou_drop(floating, quantised, work.request.seed),
-        int8_share=int8_share(work.counts, graphs[0]) if work.scheme.in_int8 else None,
-        bytes=(scratch / "draw_0" / work.scheme.target / _MODEL_FILE).stat().st_size,
+        int8_share=int8_share(work.counts, graph) if work.scheme.in_int8 else None,
+        bytes=(directory / work.scheme.target / _MODEL_FILE).stat().st_size,
         float_bytes=work.floating.ByteSize(),
         parameters=sum(array.size for array in constants(work.floating).values() if array.dtype == np.float32),
         kept_float=work.kept_float,
         harms=work.harms,
         mask_iou=min(one.mask_iou for one in quantised),
     )
-
-
-def _with_scan(outcome: Outcome, work: _Work, graph: ModelProto) -> Outcome:
-    from dataclasses import replace
-
-    return replace(outcome, harms=scan(graph, work.floating, work.photos[:_SCANNED_PHOTOS], work.counts))
 
 
 def _origin(request: Request) -> dict[str, Any]:

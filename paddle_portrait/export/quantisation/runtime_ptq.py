@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,6 +36,7 @@ def quantise_by_runtime(
         QuantType,
         quantize_static,
     )
+    from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
     class Reader(CalibrationDataReader):
         def __init__(self, inputs: Sequence[np.ndarray]) -> None:
@@ -47,8 +49,10 @@ def quantise_by_runtime(
     histogram = ranges == "percentile"
     with TemporaryDirectory() as scratch:
         result = Path(scratch) / "int8.onnx"
+        prepared = copy.deepcopy(model)  # the quantiser moves the weights of what it gets into files
+        add_pre_process_metadata(prepared)  # without that it advises to do what simplifying has done
         quantize_static(
-            model,
+            prepared,
             str(result),
             Reader(calibration[:_IMAGES_OF_A_HISTOGRAM] if histogram else calibration),
             quant_format=QuantFormat.QDQ,
