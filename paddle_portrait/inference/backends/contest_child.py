@@ -23,28 +23,32 @@ from paddle_portrait.inference.predictor import Predictor
 _TURN_CALLS = 4  # the first of which finds the caches cold, and does not count
 _LEAST_TURNS, _MOST_TURNS = 5, 30
 _BUDGET_S = 2.0
-_QUANTILE = 0.2  # the slower calls tell of the machine's other work
+QUANTILE = 0.2  # of a back end's calls: the slower ones tell of the machine's other work
 
 
-def time_backends(predictors: Sequence[Predictor]) -> list[float]:
-    """Return the milliseconds that a call of each predictor takes, measured in turns, so that all meet the same load.
+def time_in_turns(predictors: Sequence[Predictor], budget_s: float = _BUDGET_S) -> list[np.ndarray]:
+    """Time calls of each predictor in turns, so that all meet the same load.
 
     Args:
         predictors: of the same model.
+        budget_s: seconds for each, unless five turns take longer.
+
+    Returns:
+        Milliseconds of the calls of each.
     """
     tensors = [usual_input(predictor) for predictor in predictors]
     times: list[list[float]] = [[] for _ in predictors]
     begin = perf_counter()
-    for turn in range(_MOST_TURNS):
-        if turn >= _LEAST_TURNS and perf_counter() - begin > _BUDGET_S * len(predictors):
+    for turn in range(max(_LEAST_TURNS, int(_MOST_TURNS * budget_s / _BUDGET_S))):
+        if turn >= _LEAST_TURNS and perf_counter() - begin > budget_s * len(predictors):
             break
         for predictor, tensor, own in zip(predictors, tensors, times, strict=True):
             for call in range(_TURN_CALLS):
                 started = perf_counter()
                 predictor.run(tensor)
                 if call and turn:
-                    own.append(perf_counter() - started)
-    return [float(np.quantile(own, _QUANTILE)) * 1e3 for own in times]
+                    own.append((perf_counter() - started) * 1e3)
+    return [np.array(own) for own in times]
 
 
 def usual_input(predictor: Predictor) -> np.ndarray:
@@ -70,8 +74,9 @@ def main() -> None:
             logger.warning("back end %s is left out: %s", name, error)
         else:
             predictors.append(predictor)
-    figures = time_backends(predictors) if predictors else []
-    _append(log, json.dumps({each.backend_name: ms for each, ms in zip(predictors, figures, strict=True)}))
+    times = time_in_turns(predictors)
+    figures = {each.backend_name: float(np.quantile(ms, QUANTILE)) for each, ms in zip(predictors, times, strict=True)}
+    _append(log, json.dumps(figures))
 
 
 def _append(file: Path, line: str) -> None:
