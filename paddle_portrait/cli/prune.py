@@ -24,6 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--importance", choices=["l1", "norm"], default="l1", help="by weights, or by scales of batch norms")
     add("--max_share", type=float, default=0.5, help="largest share of a layer's channels to remove (default: 0.5)")
     add("--keep", nargs="+", default=[], metavar="LAYER", help="layers that stay whole; * as in file names")
+    add("--multiple_of", type=int, default=1, help="what layers that lose channels end with (default: 1)")
     add("--size", type=int, nargs=2, metavar=("W", "H"), help="size to count multiply-adds at (default: the config's)")
     add("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="change keys of the config")
     return parser
@@ -46,7 +47,9 @@ def _prune(arguments: argparse.Namespace) -> int:
     config = load_config(config_for(arguments.config, arguments.model_path), arguments.opts)
     config.require("export")
     network = load_trained(config, arguments.model_path)
-    options = PruneOptions(arguments.ratio, arguments.importance, arguments.max_share, arguments.keep)
+    options = PruneOptions(
+        arguments.ratio, arguments.importance, arguments.max_share, arguments.keep, arguments.multiple_of
+    )
     report = prune(network, pruning_shape(config, arguments.size), options)
     save_dir = Path(arguments.save_dir)
     save_dir.mkdir(parents=True, exist_ok=True)

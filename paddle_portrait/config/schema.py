@@ -63,6 +63,7 @@ class PruneSection:
     importance: Literal["l1", "norm"] = "l1"
     max_share: Share = 0.5
     keep: list[str] | None = None
+    multiple_of: Count = 1
     size: SizeWH | None = None
 
 

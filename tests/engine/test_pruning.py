@@ -131,6 +131,7 @@ class Chain(nn.Layer):
         ({"ratio": 0.2}, [0, 2, 3]),  # 3*4 + 4*2 = 20 products, five for each inner channel; the weakest filter goes
         ({"ratio": 0.5}, [0, 2]),
         ({"ratio": 0.5, "importance": "norm"}, [1, 3]),
+        ({"ratio": 0.2, "multiple_of": 2}, [0, 2]),
     ],
 )
 def test_the_least_important_channels_go(options, kept):
@@ -155,6 +156,7 @@ def test_the_least_important_channels_go(options, kept):
     [
         (Chain, {"ratio": 0.6}, "only 50.0% of the multiply-adds can go"),
         (Chain, {"ratio": 1.0}, "must lie between 0 and 1"),
+        (Chain, {"ratio": 0.2, "multiple_of": 0}, "must be at least 1"),
         (Chain, {"ratio": 0.2, "max_share": 0.0}, "must lie between 0 and 1"),
         (Chain, {"ratio": 0.2, "keep": ["middle"]}, "'middle' matches no layer"),
         (Chain, {"ratio": 0.2, "keep": ["fir*"]}, "every channel of this network must stay"),

@@ -11,7 +11,7 @@ import paddle
 from paddle import nn
 
 from paddle_portrait.engine.inferring import eval_mode
-from paddle_portrait.engine.pruning.choosing import Importance, choose
+from paddle_portrait.engine.pruning.choosing import PruneOptions, choose
 from paddle_portrait.engine.pruning.coupling import couple
 from paddle_portrait.errors import UserError
 from paddle_portrait.models import as_seg_output
@@ -20,23 +20,6 @@ from paddle_portrait.models.channels import Slot, channel_axes, narrow
 __all__ = ["PruneOptions", "PruneReport", "prune"]
 
 _LIMIT = 1e-3  # of the largest logit; sums in another order differ by a hundredth of it
-
-
-@dataclass(frozen=True)
-class PruneOptions:
-    """How to prune.
-
-    Attributes:
-        ratio: share of the multiply-adds to remove, in (0, 1).
-        importance: ``l1`` (weights of the filters) or ``norm`` (scales of batch norms).
-        max_share: largest share of any layer's channels that may go.
-        keep: patterns of layers whose channels stay.
-    """
-
-    ratio: float
-    importance: Importance = "l1"
-    max_share: float = 0.5
-    keep: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -79,10 +62,9 @@ def prune(network: nn.Layer, input_shape: Sequence[int], options: PruneOptions) 
         UserError: the options make no sense, not that much can be removed, or the network's code cannot run with
             fewer channels.
     """
-    if not 0 < options.ratio < 1 or not 0 < options.max_share < 1:
-        raise UserError(f"prune: ratio {options.ratio:g} and max_share {options.max_share:g} must lie between 0 and 1.")
+    options.check()
     coupling = couple(network, input_shape)
-    kept = choose(network, coupling, options.ratio, options.importance, options.max_share, options.keep)
+    kept = choose(network, coupling, options)
     silenced = copy.deepcopy(network)
     silence(silenced, kept)
     values = _count_values(network)
