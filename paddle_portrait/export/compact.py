@@ -5,6 +5,7 @@ Arithmetic stays in float32, and a runtime widens the constants once, so nothing
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,7 +26,7 @@ class Levels(NamedTuple):
     zero: np.uint8
 
 
-def store_compactly(source: Path, target: Path, rounded: bool = False) -> int:
+def store_compactly(source: Path, target: Path, rounded: bool = False, keep: Collection[str] = ()) -> int:
     """Write a copy of an ONNX file whose weights take fewer bytes; return how many tensors were changed.
 
     Weights that were quantised once (at most 256 evenly spaced values) are kept as bytes, those that float16 holds
@@ -35,6 +36,7 @@ def store_compactly(source: Path, target: Path, rounded: bool = False) -> int:
         source: ONNX file of opset 13 or later.
         target: file to write.
         rounded: round all other weights to float16, too, where they do not overflow.
+        keep: names of weights that are not rounded all the same.
     """
     import onnx
     from onnx import numpy_helper
@@ -45,7 +47,7 @@ def store_compactly(source: Path, target: Path, rounded: bool = False) -> int:
     changed = 0
     for tensor in model.graph.initializer:
         array = numpy_helper.to_array(tensor)
-        stored = _store(tensor.name, array, rounded) if _is_worth_it(array) else None
+        stored = _store(tensor.name, array, rounded and tensor.name not in keep) if is_worth_it(array) else None
         if stored is None:
             kept.append(tensor)
             continue
@@ -85,8 +87,15 @@ def find_levels(array: np.ndarray) -> Levels | None:
     return Levels(levels.astype(np.uint8), scale, np.uint8(zero))
 
 
-def _is_worth_it(array: np.ndarray) -> bool:
+def is_worth_it(array: np.ndarray) -> bool:
+    """Tell whether an array has so many floats that storing them in fewer bits saves anything."""
     return array.dtype == np.float32 and array.size >= _SMALLEST
+
+
+def as_half(array: np.ndarray) -> np.ndarray:
+    """Return an array in float16; infinite where that overflows."""
+    with np.errstate(over="ignore"):
+        return array.astype(np.float16)
 
 
 def _store(name: str, array: np.ndarray, rounded: bool) -> tuple[list[TensorProto], NodeProto] | None:
@@ -101,8 +110,7 @@ def _store(name: str, array: np.ndarray, rounded: bool) -> tuple[list[TensorProt
         tensors = [constant(found.levels, "levels"), constant(found.scale, "scale"), constant(found.zero, "zero")]
         names = [tensor.name for tensor in tensors]
         return tensors, helper.make_node("DequantizeLinear", names, [name], f"{name}/widen")
-    with np.errstate(over="ignore"):
-        half = array.astype(np.float16)
+    half = as_half(array)
     if np.array_equal(half.astype(np.float32), array) or (rounded and np.isfinite(half).all()):
         tensor = constant(half, "half")
         return [tensor], helper.make_node("Cast", [tensor.name], [name], f"{name}/widen", to=Types.FLOAT)

@@ -17,16 +17,15 @@ _WIRING = {"Parameter", "Result", "Const"}
 
 def write(job: ExportJob, folder: Path) -> TargetFiles:
     """Convert the job's ONNX graph, weights in full precision."""
-    return convert("openvino", job, folder, half=False)
+    return convert("openvino", "onnx", job, folder)
 
 
-def convert(target: str, job: ExportJob, folder: Path, half: bool) -> TargetFiles:
-    """Convert the job's ONNX graph; ``half`` stores the weights in float16 (arithmetic stays as the runtime says)."""
+def convert(target: str, origin: str, job: ExportJob, folder: Path) -> TargetFiles:
+    """Convert the job's graph of format ``origin``, whose weights keep the precision that they have there."""
     require_packages(target, ("openvino",), "pip install openvino")
-    source, files = job.build("onnx")
+    source, files = job.build(origin)
     result = folder / "model.xml"
-    arguments = [str(int(half)), str(source / files.model), str(result)]
-    run_converter(target, "paddle_portrait.export.openvino_child", arguments, result)
+    run_converter(target, "paddle_portrait.export.openvino_child", [str(source / files.model), str(result)], result)
     return TargetFiles("model.xml", "model.bin")
 
 

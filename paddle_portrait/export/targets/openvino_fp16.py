@@ -15,5 +15,5 @@ LIMIT = HALF_LIMIT
 
 
 def write(job: ExportJob, folder: Path) -> TargetFiles:
-    """Convert the job's ONNX graph."""
-    return convert("openvino_fp16", job, folder, half=True)
+    """Convert the job's ONNX graph in half precision."""
+    return convert("openvino_fp16", "onnx_fp16", job, folder)
