@@ -17,6 +17,7 @@ from paddle import nn
 from paddle_portrait.kernels import operators
 from paddle_portrait.kernels.functional import applies_to, max_pool2d
 from paddle_portrait.kernels.memory import keep_freed_memory
+from paddle_portrait.kernels.operators import Window
 from paddle_portrait.kernels.switch import kernel_mode, kernels_ready
 from paddle_portrait.kernels.windows import convolution_kind, depthwise_fits, transposed_size, window_of
 
@@ -136,8 +137,10 @@ def _is_plain_batch_norm(layer: nn.BatchNorm2D) -> bool:
 
 
 def _forward_convolution(layer: nn.Conv2D, kind: str, x: paddle.Tensor) -> paddle.Tensor:
-    if not (layer.training and operators.takes_input(x) and kernels_ready()) or _is_mostly_weights(layer, kind, x):
+    if not (layer.training and operators.takes_input(x) and kernels_ready()):
         return type(layer).forward(layer, x)
+    if _is_mostly_weights(layer, kind, x):
+        return _convolve_by_product(layer, x)
     if kind == "pointwise" and not x.stop_gradient:
         return operators.pointwise(x, layer.weight, layer.bias)
     window = window_of(layer, x.shape)
@@ -149,15 +152,34 @@ def _forward_convolution(layer: nn.Conv2D, kind: str, x: paddle.Tensor) -> paddl
 
 
 def _is_mostly_weights(layer: nn.Conv2D, kind: str, x: paddle.Tensor) -> bool:
-    """Return whether the stock path is the quicker one: many weights on few pixels, as in VGG's last layers.
+    """Return whether the weights outweigh the pixels, as in VGG's last layers.
 
-    The kernels read the weights once an image, stock Paddle's matrix product once a batch.
+    The kernels read the weights once an image, and stock Paddle does, too; one product for the batch reads them once.
     """
-    return kind != "depthwise" and layer.weight.size > _MANY_WEIGHTS and x.shape[2] * x.shape[3] < _FEW_PIXELS
+    many = kind != "depthwise" and layer._groups == 1 and layer.weight.size > _MANY_WEIGHTS
+    return many and x.shape[2] * x.shape[3] < _FEW_PIXELS
 
 
 # Measured with square layers of 64 to 4096 channels on maps of 1 to 64 pixels a side.
 _MANY_WEIGHTS, _FEW_PIXELS = 1 << 17, 64
+
+
+def _convolve_by_product(layer: nn.Conv2D, x: paddle.Tensor) -> paddle.Tensor:
+    """Return ``layer(x)`` as one matrix product over all windows of all images."""
+    size, window = layer._kernel_size, window_of(layer, x.shape)
+    top, bottom, left, right = window.pads
+    columns = F.unfold(x, list(size), window.stride, [top, left, bottom, right], window.dilation)  # N, C·k·k, windows
+    count, reach, windows = columns.shape
+    together = columns.transpose([1, 0, 2]).reshape([reach, count * windows])
+    y = paddle.matmul(layer.weight.reshape([layer._out_channels, reach]), together)
+    y = y.reshape([layer._out_channels, count, windows]).transpose([1, 0, 2])
+    height = _windows_along(x.shape[2] + top + bottom, size[0], window)
+    y = y.reshape([count, layer._out_channels, height, windows // height])
+    return y if layer.bias is None else y + layer.bias.reshape([1, -1, 1, 1])
+
+
+def _windows_along(length: int, size: int, window: Window) -> int:
+    return (length - window.dilation * (size - 1) - 1) // window.stride + 1
 
 
 def _forward_transposed(
