@@ -18,7 +18,9 @@ _ASSETS = Path(__file__).resolve().parent / "android/app/src/main/assets"
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description="Collect the files that the Android application and lite_portrait read.")
+    parser = argparse.ArgumentParser(
+        description="Collect the files that the Android application and lite_portrait read."
+    )
     add = parser.add_argument
     add("model", metavar="DIR", help="directory that was exported with --format paddlelite")
     add("--variant", default="arm", help="which file: arm, arm_fp16, arm_opencl, arm_int8, x86 (default: arm)")

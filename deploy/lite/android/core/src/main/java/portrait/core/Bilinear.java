@@ -10,7 +10,8 @@ public final class Bilinear {
         final int[] upper;
         final float[] share;
 
-        Side(int before, int after) {
+        /** Beyond the border a row is mixed with itself, a column is taken as it is: that rounds differently. */
+        Side(int before, int after, boolean rows) {
             lower = new int[after];
             upper = new int[after];
             share = new float[after];
@@ -20,8 +21,8 @@ public final class Bilinear {
                 int floor = (int) Math.floor(at);
                 boolean inside = floor >= 0 && floor < before - 1;
                 lower[place] = Math.max(0, Math.min(floor, before - 1));
-                upper[place] = inside ? floor + 1 : lower[place];
-                share[place] = inside ? at - floor : 0f;
+                upper[place] = Math.max(0, Math.min(floor + 1, before - 1));
+                share[place] = inside || rows ? at - floor : 0f;
             }
         }
 
@@ -36,13 +37,13 @@ public final class Bilinear {
 
     private Bilinear() {}
 
-    /** Returns the picture at another size: bit for bit what OpenCV gives when it shrinks. */
+    /** Returns the picture at another size: bit for bit what OpenCV gives. */
     public static Picture scale(Picture picture, int height, int width) {
         if (picture.height == height && picture.width == width) {
             return picture;
         }
-        Side rows = new Side(picture.height, height);
-        Side columns = new Side(picture.width, width);
+        Side rows = new Side(picture.height, height, true);
+        Side columns = new Side(picture.width, width, false);
         byte[] result = new byte[height * width * 3];
         int[] above = new int[width * 3];
         int[] below = new int[width * 3];
@@ -75,8 +76,8 @@ public final class Bilinear {
         if (height == newHeight && width == newWidth) {
             return map;
         }
-        Side rows = new Side(height, newHeight);
-        Side columns = new Side(width, newWidth);
+        Side rows = new Side(height, newHeight, true);
+        Side columns = new Side(width, newWidth, false);
         float[] result = new float[newHeight * newWidth];
         for (int row = 0; row < newHeight; row++) {
             for (int column = 0; column < newWidth; column++) {

@@ -18,8 +18,9 @@ public final class Deploy {
         Map<String, Object> content = map(Json.parse(json));
         Map<String, Object> ours = map(content.get("paddle_portrait"));
         Map<String, Object> deploy = map(content.get("Deploy"));
-        if (number(ours, "version") != 1) {
-            throw new IllegalArgumentException("deploy.json is of version " + ours.get("version") + "; this reads 1");
+        double version = number(ours, "version");
+        if (version != 1 && version != 2) {
+            throw new IllegalArgumentException("deploy.json is of version " + version + "; this reads 1 and 2");
         }
         if (Boolean.TRUE.equals(ours.get("takes_prior"))) {
             throw new IllegalArgumentException("the network takes the previous mask, which this program does not give");
