@@ -24,28 +24,10 @@ if [ "$(uname -s)" != Linux ] || [ "$(uname -m)" != x86_64 ]; then
 fi
 python=$(find_python "${LITE_PYTHON:-}" 3.10 3.8)
 if [ -z "$python" ]; then
-    echo "error: Paddle Lite needs Python 3.10 or 3.8, and none runs here (looked on the PATH, and where pyenv, uv" >&2
-    echo "and conda keep theirs). Install one beside yours (for example: pyenv install 3.10, or uv python install" >&2
-    echo "3.10), or name it: make lite-env LITE_PYTHON=/path/to/python3.10" >&2
-    exit 3
-fi
-echo "lite-env: $("$python" --version 2>&1) -> $env"
-rm -rf "$env"
-# Debian's Python lacks ensurepip where python3-venv is missing.
-if ! "$python" -m venv "$env" >/dev/null 2>&1; then
-    rm -rf "$env"
-    echo "error: '$python -m venv' fails. Install its venv module (Debian, Ubuntu: python3-venv), or name another Python." >&2
+    echo "error: Paddle Lite needs Python 3.10 or 3.8, and none runs here (looked on the PATH, and where pyenv, uv and" >&2
+    echo "conda keep theirs). Install one beside yours (for example: pyenv install 3.10, or uv python install 3.10)," >&2
+    echo "or name it: make lite-env LITE_PYTHON=/path/to/python3.10" >&2
     exit 3
 fi
 # numpy 2 would make every answer noise, without a word.
-PIP_DISABLE_PIP_VERSION_CHECK=1 "$env/bin/python" -m pip install --quiet "paddlelite==2.13rc0" "numpy<2" || {
-    rm -rf "$env"
-    echo "error: paddlelite could not be installed into $env (above: what pip said)." >&2
-    exit 1
-}
-made=$(works) || {
-    rm -rf "$env"
-    echo "error: paddlelite was installed into $env but cannot be imported there (libgomp1 missing?)." >&2
-    exit 1
-}
-echo "lite-env: $env is ready: $made"
+fill_env lite-env "$env" "$python" "paddlelite==2.13rc0" "numpy<2"

@@ -21,22 +21,4 @@ if [ -z "$python" ]; then
     echo "or name it: make tflite-env TFLITE_PYTHON=/path/to/python3.12" >&2
     exit 3
 fi
-echo "tflite-env: $("$python" --version 2>&1) -> $env"
-rm -rf "$env"
-# Debian's Python lacks ensurepip where python3-venv is missing.
-if ! "$python" -m venv "$env" >/dev/null 2>&1; then
-    rm -rf "$env"
-    echo "error: '$python -m venv' fails. Install its venv module (Debian, Ubuntu: python3-venv), or name another Python." >&2
-    exit 3
-fi
-PIP_DISABLE_PIP_VERSION_CHECK=1 "$env/bin/python" -m pip install --quiet "onnx2tf==2.6.9" || {
-    rm -rf "$env"
-    echo "error: onnx2tf could not be installed into $env (above: what pip said)." >&2
-    exit 1
-}
-made=$(works) || {
-    rm -rf "$env"
-    echo "error: onnx2tf was installed into $env but cannot be imported there." >&2
-    exit 1
-}
-echo "tflite-env: $env is ready: $made"
+fill_env tflite-env "$env" "$python" "onnx2tf==2.6.9"

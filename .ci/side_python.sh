@@ -33,3 +33,29 @@ list_pythons() {
     done
     printf 'python3\npython\n'
 }
+
+# fill_env TARGET ENV PYTHON REQUIREMENT...: make the environment ENV anew and install into it. The script that sources
+# this has a function `works`, which prints what is there, or fails. Leaves nothing behind that does not work.
+fill_env() {
+    target=$1 env=$2 python=$3
+    shift 3
+    echo "$target: $("$python" --version 2>&1) -> $env"
+    rm -rf "$env"
+    # Debian's Python lacks ensurepip where python3-venv is missing.
+    if ! "$python" -m venv "$env" >/dev/null 2>&1; then
+        rm -rf "$env"
+        echo "error: '$python -m venv' fails. Install its venv module (Debian, Ubuntu: python3-venv), or name another Python." >&2
+        exit 3
+    fi
+    PIP_DISABLE_PIP_VERSION_CHECK=1 "$env/bin/python" -m pip install --quiet "$@" || {
+        rm -rf "$env"
+        echo "error: $* could not be installed into $env (above: what pip said)." >&2
+        exit 1
+    }
+    made=$(works) || {
+        rm -rf "$env"
+        echo "error: $* was installed into $env but cannot be imported there." >&2
+        exit 1
+    }
+    echo "$target: $env is ready: $made"
+}

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,7 +44,7 @@ class LiteProcess:
         ours, theirs = socket.socketpair()
         # Anonymous files in memory: nothing stays behind, however either side ends.
         descriptors = [os.memfd_create("lite-input"), os.memfd_create("lite-output")]
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
         count = str(threads)
         with theirs:
             passed = [theirs.fileno(), *descriptors]
@@ -119,10 +120,8 @@ def last_words(said: str) -> str:
 
 def _end(ours: socket.socket, lines: Any, descriptors: list[int], process: subprocess.Popen) -> None:
     for closing in (lines, ours):
-        try:
+        with suppress(OSError):  # what was still to be sent may have no receiver
             closing.close()
-        except OSError:  # what was still to be sent has no receiver
-            pass
     for descriptor in descriptors:
         os.close(descriptor)
     try:

@@ -3,7 +3,8 @@
 The first three arguments are inherited file descriptors: a socket on which each request and each answer is one
 line of JSON, and two anonymous files in memory for the arrays, each grown by whoever writes to it.
 
-    {"shape": [1, 3, 192, 192], "dtype": "float32"}  ->  {"shape": [1, 2, 192, 192], "dtype": "float32"}   or   {"error": "..."}
+    {"shape": [1, 3, 192, 192], "dtype": "float32"}
+    {"shape": [1, 2, 192, 192], "dtype": "float32"}  or  {"error": "..."}
 
 It ends when the other side closes the socket.
 """
