@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 NAME = "ablation"
 SHIPPED = "shipped"
-ROWS = (BASELINE, "boundary", "consistency", "connectivity", "compositing", "pseudo_labels", "all", SHIPPED)
+ROWS = (BASELINE, "boundary", "consistency", "connectivity", "compositing", "pseudo_labels", "dice", "all", SHIPPED)
 SEEDS = 3
 MORE_SEEDS = {BASELINE: 5, "all": 5}
 RUNS = ROOT / "output" / NAME
