@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
 from paddle import nn
 
 from paddle_portrait import zoo
 from paddle_portrait.config import load_config
 from paddle_portrait.console import logger
-from paddle_portrait.data.synthesis import render_portrait
 from paddle_portrait.engine.trained import input_channels, load_trained
 from paddle_portrait.errors import UserError, describe_unknown
 from paddle_portrait.export.compact import store_compactly
 from paddle_portrait.export.exporter import export_model
+from paddle_portrait.export.golden import write_golden
 from paddle_portrait.export.parity import make_trials, measure, write_parity
 from paddle_portrait.export.publish import publish, staging
 from paddle_portrait.inference import Predictor
@@ -34,9 +30,6 @@ OUTPUT_OP = "sigmoid"
 
 _TARGET = "onnx"
 _BESIDE_WEIGHTS = ("LICENSE", "NOTICE")
-_PORTRAIT_SEEDS = (7001, 7002, 7003)
-_PORTRAIT_HW = (320, 240)
-_ANSWER_SIDE = 16
 
 
 @dataclass(frozen=True)
@@ -87,7 +80,7 @@ def release(plan: ReleasePlan, root: Path, table: Path = TABLE, weights_only: bo
         if (weights.parent / name).is_file():
             shutil.copyfile(weights.parent / name, folder / name)
     golden = root / "tests" / "golden" / f"{plan.name}.json"
-    _write_golden(golden, plan.name, folder, ReleasedFile.of(weights))
+    write_golden(golden, plan.name, ReleasedFile.of(weights).sha256, Predictor.load(folder, _TARGET, threads=1))
     if weights_only:
         shutil.rmtree(folder)
     _check_sizes(root)
@@ -102,20 +95,6 @@ def release(plan: ReleasePlan, root: Path, table: Path = TABLE, weights_only: bo
     )
     write_entry(plan.name, entry, table)
     return entry
-
-
-def answers(predict: Callable[[np.ndarray], np.ndarray]) -> list[list[list[float]]]:
-    """Return what a model says of three generated portraits: mean probability in 16×16 cells, four decimals.
-
-    Args:
-        predict: from uint8 H×W×3 RGB to the person's probability, float32 H×W.
-    """
-    found = []
-    for seed in _PORTRAIT_SEEDS:
-        probability = predict(render_portrait(seed, _PORTRAIT_HW)[0])
-        cells = cv2.resize(probability, (_ANSWER_SIDE, _ANSWER_SIDE), interpolation=cv2.INTER_AREA)
-        found.append([[round(float(value), 4) for value in row] for row in cells])
-    return found
 
 
 def plan_of(name: str, config: str | None = None, licence: str | None = None, source: str | None = None) -> ReleasePlan:
@@ -178,14 +157,3 @@ def _check_sizes(root: Path) -> None:
     total = sum(path.stat().st_size for path in files)
     level = logger.warning if total > BUDGET else logger.info
     level("released weights and exports: %.1f of %.0f MB", total / 1e6, BUDGET / 1e6)
-
-
-def _write_golden(path: Path, name: str, folder: Path, weights: ReleasedFile) -> None:
-    content = {
-        "name": name,
-        "weights_sha256": weights.sha256,
-        "portraits": {"seeds": list(_PORTRAIT_SEEDS), "size_hw": list(_PORTRAIT_HW)},
-        "probabilities": answers(Predictor.load(folder, _TARGET, threads=1)),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content) + "\n", encoding="utf-8")

@@ -20,7 +20,8 @@ from paddle_portrait.config import load_config
 from paddle_portrait.data.synthesis import render_portrait
 from paddle_portrait.engine.trained import TrainedPredictor, load_trained
 from paddle_portrait.errors import UserError
-from paddle_portrait.export.release import LARGEST_FILE, ReleasePlan, answers, plan_of, release
+from paddle_portrait.export.golden import answers, decode_vector
+from paddle_portrait.export.release import LARGEST_FILE, ReleasePlan, plan_of, release
 from paddle_portrait.inference import Predictor
 from paddle_portrait.preprocess import Preprocess, write_image
 from paddle_portrait.registry import MODELS
@@ -203,8 +204,15 @@ def test_released_models_answer_as_they_did(name: str) -> None:
         np.testing.assert_allclose(answers(Predictor.load(name, threads=1)), expected, atol=1e-3)
     config = load_config(ROOT / entry.config)
     network = load_trained(config, name)
-    found = TrainedPredictor(network, Preprocess.from_transforms(config.inference_transforms()))
+    preprocess = Preprocess.from_transforms(config.inference_transforms())
+    found = TrainedPredictor(network, preprocess)
     np.testing.assert_allclose(answers(found), expected, atol=1e-3)
+    image, probability = decode_vector(golden)
+    np.testing.assert_allclose(found(image), probability, atol=golden["vector"]["tolerance"])
+    tensor = Preprocess.from_dict(golden["preprocess"])(image)[0]
+    assert list(tensor.shape) == golden["vector"]["tensor_shape"]
+    for place, value in golden["vector"]["tensor_samples"]:
+        assert tensor.flat[place] == pytest.approx(value, abs=1e-5)
 
 
 @pytest.mark.skipif(not TABLE.is_file(), reason="nothing is released")
