@@ -64,22 +64,15 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _run(network: nn.Layer, config: Config, shape: Sequence[int], formats: Sequence[str], channels: int) -> int:
     """Export random weights to each format; return how many did not answer as the network does."""
-    import tempfile
-
     from paddle_portrait.errors import UserError
-    from paddle_portrait.export import export_model
+    from paddle_portrait.export import prove_each
     from paddle_portrait.export.exporter import describe
+    from paddle_portrait.export.options import ExportOptions
 
-    wrong = 0
-    for name in formats:
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                report = export_model(network, config, f"{folder}/{name}", (name,), "sigmoid", shape, channels)
-                print(f"run {name}: {describe(report.targets[name])}")
-            except UserError as error:
-                wrong += 1
-                print(f"run {name}: {error}")
-    return wrong
+    found = prove_each(network, config, formats, ExportOptions("sigmoid"), shape, channels)
+    for name, entry in found.items():
+        print(f"run {name}: {entry if isinstance(entry, UserError) else describe(entry)}")
+    return sum(isinstance(entry, UserError) or entry.passed is False for entry in found.values())
 
 
 if __name__ == "__main__":

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paddle_portrait.console import logger
+from paddle_portrait.errors import UserError
 from paddle_portrait.export.choices import Shape, settle_input_shape
 from paddle_portrait.export.errors import ExportError
 from paddle_portrait.export.job import ExportJob
 from paddle_portrait.export.left_out import leave_out_wrong_variants
 from paddle_portrait.export.options import ExportOptions
-from paddle_portrait.export.parity import TargetParity, make_trials, measure, require_passed, write_parity
+from paddle_portrait.export.parity import TargetParity, Trial, make_trials, measure, require_passed, write_parity
 from paddle_portrait.export.publish import publish, staging
 from paddle_portrait.export.targets import PADDLE_FORMATS, check_formats, check_refusals
 from paddle_portrait.export.transforms import fit_transforms
@@ -85,6 +87,65 @@ def export_model(
             "in float: python tools/quantize.py --scheme learned --model_dir DIR --model_path CHECKPOINT --config CONFIG"
         )
     options = options or ExportOptions(output_op)
+    save_dir = Path(save_dir)
+    deploy, channels = _plan(source, options, input_shape, channels)
+    with eval_mode(model), staging(save_dir) as directory:
+        finished = directory / "finished"
+        finished.mkdir()
+        job = _job(model, options, deploy, channels, directory / "scratch")
+        targets = _write_and_prove(job, deploy, formats, finished)
+        publish(finished, save_dir)
+    for name, entry in targets.items():
+        logger.info("exported %s: %s", name, describe(entry))
+    return ExportReport(save_dir, options.output_op, job.input_shape, targets)
+
+
+def prove_each(
+    model: nn.Layer,
+    source: Config | Sequence[Mapping[str, Any]],
+    formats: Sequence[str],
+    options: ExportOptions,
+    input_shape: Sequence[int] | None = None,
+    channels: int | None = None,
+) -> dict[str, TargetParity | UserError]:
+    """Export a network to each format for itself, keep nothing, and tell how each fared.
+
+    Args:
+        model, source, formats, options, input_shape, channels: as in :func:`export_model`.
+
+    Returns:
+        By format (and ``format/variant``): its proof, passed or not, or the error that kept it from being written.
+
+    Raises:
+        UserError: an argument is wrong, or the network itself cannot run.
+    """
+    from paddle_portrait.engine.inferring import eval_mode
+
+    deploy, channels = _plan(source, options, input_shape, channels)
+    results: dict[str, TargetParity | UserError] = {}
+    with eval_mode(model), tempfile.TemporaryDirectory(prefix="proof-") as folder:
+        job = _job(model, options, deploy, channels, Path(folder) / "scratch")
+        trials = _trials(job, deploy)
+        for name in formats:
+            directory = Path(folder) / name
+            directory.mkdir()
+            try:
+                check_refusals(job, [name])
+                deploy.targets = {name: job.place(name, directory, "")}
+                deploy.write(directory)
+                results |= measure(directory, name, trials, job.output_op)
+            except UserError as error:
+                results[name] = error
+    return results
+
+
+def _plan(
+    source: Config | Sequence[Mapping[str, Any]],
+    options: ExportOptions,
+    input_shape: Sequence[int] | None,
+    channels: int | None,
+) -> tuple[DeployFile, int]:
+    """Return the ``deploy.yaml`` to be, without targets, and the network's input channels."""
     transforms = list(source) if isinstance(source, Sequence) else source.inference_transforms()
     preprocess = Preprocess.from_transforms(transforms)
     channels = channels or preprocess.channels
@@ -92,37 +153,39 @@ def export_model(
     takes_prior = _takes_prior(channels, preprocess.channels)
     options.check_shape(shape, preprocess.channels, takes_prior)
     transforms = fit_transforms(transforms, shape)
-    graph_shape = (shape[0], options.pad_input_channels or channels, *shape[2:])
     deploy = DeployFile(
         preprocess=Preprocess.from_transforms(transforms),
         targets={},
         transforms=[dict(node) for node in transforms],
-        input_shape=list(graph_shape),
+        input_shape=[shape[0], options.pad_input_channels or channels, *shape[2:]],
         output_op=options.output_op,
         output_dtype=options.output_dtype,
         takes_prior=takes_prior,
     )
-    save_dir = Path(save_dir)
-    with eval_mode(model), staging(save_dir) as directory:
-        finished = directory / "finished"
-        finished.mkdir()
-        job = ExportJob(model, options, graph_shape, directory / "scratch", deploy.preprocess, channels)
-        targets = _write_and_prove(job, deploy, formats, finished)
-        publish(finished, save_dir)
-    for name, entry in targets.items():
-        logger.info("exported %s: %s", name, describe(entry))
-    return ExportReport(save_dir, options.output_op, graph_shape, targets)
+    return deploy, channels
+
+
+def _job(model: nn.Layer, options: ExportOptions, deploy: DeployFile, channels: int, scratch: Path) -> ExportJob:
+    assert deploy.input_shape is not None  # our own plan says it
+    count, width, *sides = deploy.input_shape
+    return ExportJob(model, options, (count, width, sides[0], sides[1]), scratch, deploy.preprocess, channels)
+
+
+def _trials(job: ExportJob, deploy: DeployFile) -> list[Trial]:
+    """Run the network, and note in ``deploy`` what that tells of the graph's form."""
+    from paddle_portrait.export.graph import check_output_op
+
+    trials = make_trials(job.network, deploy.preprocess, job.input_shape, job.channels)
+    check_output_op(job.output_op, trials[0].logits.shape[1])
+    deploy.form = _form(job, trials[0].logits.shape[1])
+    return trials
 
 
 def _write_and_prove(
     job: ExportJob, deploy: DeployFile, formats: Sequence[str], directory: Path
 ) -> dict[str, TargetParity]:
-    from paddle_portrait.export.graph import check_output_op
-
     check_refusals(job, formats)
-    trials = make_trials(job.network, deploy.preprocess, job.input_shape, job.channels)
-    check_output_op(job.output_op, trials[0].logits.shape[1])
-    deploy.form = _form(job, trials[0].logits.shape[1])
+    trials = _trials(job, deploy)
     top = next((name for name in formats if name in PADDLE_FORMATS), None)
     for name in formats:
         deploy.targets[name] = job.place(name, directory, "" if name == top else name)
