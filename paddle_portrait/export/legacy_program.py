@@ -46,7 +46,12 @@ def add_biases_directly(block: Any) -> None:
     for operator in block.ops:
         source, result = argument(operator.inputs, "X"), argument(operator.outputs, "Out")
         readers = read_by.get(result or "", [])
-        if source in parameters and _spreads_over_channels(operator) and len(readers) == 1 and _adds(readers[0], result):
+        if (
+            source in parameters
+            and _spreads_over_channels(operator)
+            and len(readers) == 1
+            and _adds(readers[0], result)
+        ):
             _replace(readers[0].inputs, "Y", source)
             next(attribute for attribute in readers[0].attrs if attribute.name == "axis").i = 1
             gone.update(name for slot in operator.outputs for name in slot.arguments)

@@ -19,7 +19,8 @@ RENAMED_OPERATORS = {"batch_norm": "batchnorm", "leaky_relu": "leakyRelu"}
 _RENAMED_OUTPUTS = {"Output": "Out", "Y": "Out"}
 _LEFT_OUT = frozenset({
     "op_callstack", "col", "op_role", "op_namescope", "op_role_var", "data_format", "is_test", "use_mkldnn",
-    "use_cudnn", "use_quantizer", "workspace_size_MB", "mkldnn_data_type", "op_device", "__@kernel_type_attr@__",
+    "use_cudnn", "use_quantizer", "with_quant_attr", "workspace_size_MB", "mkldnn_data_type", "op_device",
+    "__@kernel_type_attr@__",
 })  # fmt: skip
 
 
@@ -40,6 +41,20 @@ class Graph:
     operators: list[Operator]
     shapes: dict[str, list[int]]
     weights: dict[str, np.ndarray]
+
+    def used(self) -> set[str]:
+        """Return the names of all variables that operators read or compute."""
+        slots = (slot for one in self.operators for slot in (*one.inputs.values(), *one.outputs.values()))
+        return {name for names in slots for name in names} - {"feed", "fetch"}
+
+    def without_unused(self) -> Graph:
+        """Return the graph without what no operator reads or computes."""
+        used = self.used()
+        return Graph(
+            self.operators,
+            {name: shape for name, shape in self.shapes.items() if name in used},
+            {name: value for name, value in self.weights.items() if name in used},
+        )
 
     def add_weight(self, name: str, value: np.ndarray) -> str:
         """Add a constant and return its name."""
@@ -62,14 +77,11 @@ def read_graph(model: Path, params: Path) -> Graph:
     described = {variable.name: variable for variable in block.vars}
     weights = dict(_read_weights(params, sorted(name for name, one in described.items() if _is_weight(one))))
     fed = next(slot.arguments[0] for one in block.ops if one.type == "feed" for slot in one.outputs)
-    operators = [_operator(one, {fed: INPUT}) for one in block.ops]
-    used = {name for one in operators for names in (*one.inputs.values(), *one.outputs.values()) for name in names}
-    shapes = {
-        INPUT if name == fed else name: _shape(name, one)
-        for name, one in described.items()
-        if (INPUT if name == fed else name) in used - {"feed", "fetch"}
-    }
-    return Graph(operators, shapes, {name: value for name, value in weights.items() if name in used})
+    graph = Graph([_operator(one, {fed: INPUT}) for one in block.ops], {}, weights)
+    used = graph.used()
+    named = ((INPUT if name == fed else name, one) for name, one in described.items())
+    graph.shapes.update((name, _shape(name, one)) for name, one in named if name in used)
+    return graph.without_unused()
 
 
 def _is_weight(variable: Any) -> bool:

@@ -47,7 +47,7 @@ def adapt(graph: Graph) -> Graph:
             operator.attributes.update(paddings=_top_and_left(adapted, operator), padding_algorithm="EXPLICIT")
         if operator.kind in _WINDOWED[:3]:
             operator.attributes["fuse_relu"] = False  # Paddle 3 writes it no more, and the shader cannot do without
-    return adapted
+    return adapted.without_unused()
 
 
 def _top_and_left(graph: Graph, operator: Operator) -> list[int]:

@@ -74,14 +74,11 @@ def _content(graph: Graph, chunks: int) -> dict[str, Any]:
         }
         for operator in graph.operators
     ]
-    used = {
-        name for one in graph.operators for names in (*one.inputs.values(), *one.outputs.values()) for name in names
-    }
     return {
         "ops": operators,
         "vars": {
             name: {"name": name, "shape": graph.shapes[name], "persistable": name in graph.weights}
-            for name in sorted(used & set(graph.shapes))
+            for name in sorted(graph.shapes)
         },
         "chunkNum": chunks,
         "dataLayout": "nchw",
