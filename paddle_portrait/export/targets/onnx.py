@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -20,11 +21,27 @@ def write(job: ExportJob, folder: Path) -> TargetFiles:
     require_packages("onnx", ("paddle2onnx", "onnx"), _INSTALL)
     source, files = job.build("paddle")
     model, params = readable_copy(source, files, folder / "readable")
-    result = folder / "model.onnx"
+    result = folder / "converted.onnx"
     run_converter(
         "onnx", "paddle_portrait.export.onnx_child", [str(OPSET), str(model), str(params), str(result)], result
     )
+    tidy(result, folder / "model.onnx")
     return TargetFiles("model.onnx")
+
+
+def tidy(source: Path, target: Path) -> None:
+    """Write a graph without what its converter leaves: identities, reshaped constants, biases added apart.
+
+    ONNX Runtime's basic optimisation writes standard operators only. Without that package the graph stays as it is.
+    """
+    if importlib.util.find_spec("onnxruntime") is None:
+        shutil.copyfile(source, target)
+        return
+    import onnx
+
+    from paddle_portrait.export.quantisation.graph import simplified
+
+    onnx.save(simplified(source), str(target))
 
 
 def readable_copy(source: Path, files: TargetFiles, folder: Path) -> tuple[Path, Path]:
