@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,14 @@ def make_export(directory: Path) -> str:
     network.eval()
     height, width = INPUT_HW
     transforms: list[dict[str, Any]] = [{"type": "Resize", "target_size": [width, height]}, {"type": "Normalize"}]
-    export_model(network, transforms, directory, ("paddle", "onnx"), "softmax", (1, 3, height, width))
+    formats = ("paddle", "onnx", *(("openvino",) if openvino_here() else ()))
+    export_model(network, transforms, directory, formats, "softmax", (1, 3, height, width))
     return TRAINED.parent.parent.parent.name if trained else "random, seed 0"
+
+
+def openvino_here() -> bool:
+    """Tell whether OpenVINO is installed."""
+    return importlib.util.find_spec("openvino") is not None
 
 
 def make_background(path: Path, size_hw: tuple[int, int]) -> None:
@@ -110,4 +117,5 @@ def _repeat(source: Path, target: Path, seconds: float) -> None:
                     packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
                     packet.stream = streams[packet.stream.index]
                     out.mux(packet)
-                shift += float(reader.streams.video[0].duration * reader.streams.video[0].time_base)
+                # The longest stream's end, and room for the sound that its encoder puts before the first picture.
+                shift += reader.duration / av.time_base + 0.1

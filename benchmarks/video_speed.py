@@ -3,10 +3,11 @@
 python benchmarks/video_speed.py              # 720p and 1080p, a few minutes
 python benchmarks/video_speed.py --seconds 3 --repeats 1 --sizes 720p
 
-A picture goes behind the person. Ours: H.264 by x264 (presets veryfast, the default, and ultrafast), with the sound.
-The peer (benchmarks/peer_loop.py): Motion JPEG, without sound, with Paddle Inference and with ONNX Runtime, with and
-without its optical flow. Each run is a process of its own; the clock starts when the network is loaded. All set-ups
-take turns, and ratios are medians over the turns, so that other load on the machine falls on both sides.
+A picture goes behind the person. Ours: H.264 by x264 (presets veryfast, the default, and ultrafast), with the sound, on
+ONNX Runtime, and on OpenVINO where it is installed. The peer (benchmarks/peer_loop.py): Motion JPEG, without sound, with
+Paddle Inference and with ONNX Runtime, with and without its optical flow. Each run is a process of its own; the clock
+starts when the network is loaded. All set-ups take turns, and ratios are medians over the turns, so that other load on
+the machine falls on both sides.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ OURS = {
     "ours, x264 veryfast": ["--preset", "veryfast"],
     "ours, x264 ultrafast": ["--preset", "ultrafast"],
 }
+OPENVINO = {
+    "ours, OpenVINO, x264 veryfast": ["--backend", "openvino", "--preset", "veryfast"],
+    "ours, OpenVINO, x264 ultrafast": ["--backend", "openvino", "--preset", "ultrafast"],
+}
 FLOW = {"ours, x264 veryfast, optical flow": ["--preset", "veryfast", "--smoothing", "optic_flow"]}
 RATIOS = {
     "own runtimes": ("peer, Paddle Inference", "ours, x264 veryfast"),
@@ -43,6 +48,8 @@ RATIOS = {
     "both ONNX Runtime, optical flow": ("peer, ONNX Runtime, optical flow", "ours, x264 veryfast, optical flow"),
     "own runtimes, x264 ultrafast": ("peer, Paddle Inference", "ours, x264 ultrafast"),
     "both ONNX Runtime, x264 ultrafast": ("peer, ONNX Runtime", "ours, x264 ultrafast"),
+    "own runtimes, OpenVINO": ("peer, Paddle Inference", "ours, OpenVINO, x264 veryfast"),
+    "own runtimes, OpenVINO, x264 ultrafast": ("peer, Paddle Inference", "ours, OpenVINO, x264 ultrafast"),
 }
 
 
@@ -60,9 +67,11 @@ def run(script: str, files: dict[str, Path], output: Path, flags: list[str]) -> 
 
 def measure(files: dict[str, Path], folder: Path, repeats: int) -> dict[str, Any]:
     """Let all set-ups take turns; return each one's figures, and the ratios."""
+    from _video_clips import openvino_here
+
     from paddle_portrait.video.smoothing import FILTERS
 
-    ours = {**OURS, **(FLOW if "optic_flow" in FILTERS else {})}
+    ours = {**OURS, **(OPENVINO if openvino_here() else {}), **(FLOW if "optic_flow" in FILTERS else {})}
     setups = {**{name: ("peer_loop.py", "o.avi", flags) for name, flags in PEERS.items()},
               **{name: ("_video_ours.py", "o.mp4", flags) for name, flags in ours.items()}}  # fmt: skip
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in setups}
