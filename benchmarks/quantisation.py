@@ -62,7 +62,8 @@ def measure(name: str, schemes: list[str], checkpoint: str | None) -> dict[str, 
             folder = Path(scratch) / scheme
             folder.mkdir()
             network = load_trained(load_config(LEARNED_CONFIG), checkpoint) if scheme == "learned" else None
-            request = Request(model_dir, model_dir, scheme, calibration, validation, network=network)
+            kept = ("auto",) if scheme == "nncf" else ()  # the runtime's quantiser as it comes
+            request = Request(model_dir, model_dir, scheme, calibration, validation, keep_float=kept, network=network)
             found = attempt(request, folder)
             files[scheme] = next(found.directories[0].glob("*/model.onnx"))
             rows["float"] = {"kilobytes": kilobytes(files["float"]), **accuracy(found.judgements[:1])}

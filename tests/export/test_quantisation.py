@@ -146,10 +146,11 @@ def test_the_scan_finds_the_layer_that_int8_ruins(tmp_path, inputs):
     network.eval()
     floating = simplified(export_model(network, TRANSFORMS, tmp_path, ("onnx",), "none").save_dir / "onnx/model.onnx")
     counts = multiply_adds(floating, inputs[0])
-    worst = scan(quantise_by_runtime(floating, inputs, "minmax"), floating, inputs, counts)[0]
+    harms = scan(quantise_by_runtime(floating, inputs, "minmax"), floating, inputs, counts)
+    worst = harms[0]
     assert worst.name == list(counts)[1] and worst.harm > 0.5
-    assert choose_float_layers([worst], counts, least_share=0.9) == [worst.name]
-    assert choose_float_layers([worst], counts, least_share=1.0) == []
+    assert choose_float_layers(harms, counts, least_share=0.9) == [worst.name]
+    assert choose_float_layers(harms, counts, least_share=1.0) == []
 
 
 def test_what_was_learned_computes_in_onnx_as_it_did_in_training(tmp_path, inputs):

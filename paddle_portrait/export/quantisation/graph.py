@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -62,9 +62,9 @@ def constants(model: ModelProto) -> dict[str, np.ndarray]:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
 
 
-def convolutions(model: ModelProto) -> Iterator[NodeProto]:
-    """Yield the convolutions, transposed ones too, in the order of the graph."""
-    yield from (node for node in model.graph.node if node.op_type in CONVOLUTIONS)
+def convolutions(model: ModelProto) -> list[NodeProto]:
+    """Return the convolutions, transposed ones too, in the order of the graph."""
+    return [node for node in model.graph.node if node.op_type in CONVOLUTIONS]
 
 
 def producers(model: ModelProto) -> dict[str, NodeProto]:

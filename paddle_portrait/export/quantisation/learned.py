@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paddle_portrait.export.errors import ExportError
-from paddle_portrait.export.quantisation.graph import constants, convolutions, drop_unused
-from paddle_portrait.export.quantisation.weight_only import channel_axis, store_levels, to_levels
+from paddle_portrait.export.quantisation.graph import constants, convolutions
+from paddle_portrait.export.quantisation.weight_only import channel_axis, store_weights, to_levels
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -87,11 +87,7 @@ def write_learned(model: ModelProto, layers: Sequence[LearnedLayer]) -> ModelPro
         nodes.append(node)
     del result.graph.node[:]
     result.graph.node.extend(nodes)
-    for node in convolutions(result):
-        if node.name in found:
-            axis = channel_axis(node)
-            node.input[1] = store_levels(result, node.input[1], to_levels(arrays[node.input[1]], axis), axis)
-    drop_unused(result)
+    store_weights(result, found)
     return result
 
 

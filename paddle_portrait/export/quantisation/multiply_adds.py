@@ -23,7 +23,7 @@ def multiply_adds(model: ModelProto, example: np.ndarray) -> dict[str, int]:
     from onnx import helper
 
     probed = copy.deepcopy(model)
-    nodes = list(convolutions(model))
+    nodes = convolutions(model)
     known = {output.name for output in model.graph.output}
     wanted = list(dict.fromkeys(_counted_tensor(node) for node in nodes))
     graph_input = probed.graph.input[0].name

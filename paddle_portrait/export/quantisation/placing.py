@@ -12,7 +12,6 @@ import numpy as np
 
 from paddle_portrait.export.errors import ParityError
 from paddle_portrait.export.parity import PARITY_FILE, TargetParity
-from paddle_portrait.export.publish import staging
 from paddle_portrait.export.targets import limit_of, load_target
 from paddle_portrait.inference import Predictor
 from paddle_portrait.inference.deploy_file import DEPLOY_FILE, DeployFile, TargetFiles
@@ -65,7 +64,9 @@ def compare(
     )
 
 
-def place(folder: Path, files: TargetFiles, parity: TargetParity, model_dir: Path, save_dir: Path) -> None:
+def place(
+    folder: Path, files: TargetFiles, parity: TargetParity, model_dir: Path, save_dir: Path, scratch: Path
+) -> None:
     """Add a target's folder, with its entries in ``deploy.yaml`` and ``parity.json``.
 
     Args:
@@ -74,6 +75,7 @@ def place(folder: Path, files: TargetFiles, parity: TargetParity, model_dir: Pat
         parity: the entry of ``parity.json``.
         model_dir: the exported directory.
         save_dir: the same, or another that becomes a copy of it.
+        scratch: a directory on the same disk as ``save_dir``.
 
     Raises:
         ParityError: the target departs too far from the float one.
@@ -84,21 +86,19 @@ def place(folder: Path, files: TargetFiles, parity: TargetParity, model_dir: Pat
             f"{name} departs too far from the float graph: IoU of the masks {parity.mask_iou:.4f}, largest "
             f"difference {parity.max_abs_diff:.3g}; {parity.limited} must keep to {parity.limit:g}. Nothing is kept."
         )
-    with staging(save_dir) as directory:
-        finished = directory / "finished"
-        if save_dir.resolve() != model_dir.resolve():
-            shutil.copytree(model_dir, finished)
-        else:
-            finished.mkdir()
-        shutil.rmtree(finished / name, ignore_errors=True)
-        shutil.copytree(folder, finished / name)
-        _write_entries(finished, files.below(name), name, parity, model_dir)
-        save_dir.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(save_dir / name, ignore_errors=True)
-        for entry in sorted(finished.iterdir(), key=lambda path: path.name == DEPLOY_FILE):
-            if (save_dir / entry.name).is_dir():
-                shutil.rmtree(save_dir / entry.name)
-            os.replace(entry, save_dir / entry.name)
+    finished = scratch / "finished"
+    if save_dir.resolve() != model_dir.resolve():
+        shutil.copytree(model_dir, finished)
+    else:
+        finished.mkdir()
+    shutil.rmtree(finished / name, ignore_errors=True)
+    shutil.copytree(folder, finished / name)
+    _write_entries(finished, files.below(name), name, parity, model_dir)
+    save_dir.mkdir(parents=True, exist_ok=True)
+    for entry in sorted(finished.iterdir(), key=lambda path: path.name == DEPLOY_FILE):
+        if (save_dir / entry.name).is_dir():
+            shutil.rmtree(save_dir / entry.name)
+        os.replace(entry, save_dir / entry.name)
 
 
 def _write_entries(directory: Path, files: TargetFiles, name: str, parity: TargetParity, model_dir: Path) -> None:

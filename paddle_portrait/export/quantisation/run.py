@@ -122,7 +122,7 @@ def quantise(request: Request) -> Outcome:
         first = found.judgements[1]
         parity = compare(work.predictor, _predictor(work, directory), target, directory, first.overlap)
         files = TargetFiles(_MODEL_FILE, others=(REPORT_FILE,))
-        place(directory / target, files, parity, request.model_dir, request.save_dir)
+        place(directory / target, files, parity, request.model_dir, request.save_dir, scratch)
     return outcome
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from paddle_portrait.export.quantisation.graph import constants, convolutions, drop_unused, prepend
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto, TensorProto
+    from onnx import ModelProto, NodeProto
 
 LARGEST_LEVEL = 127
 SMALLEST_SCALE = 1e-8
@@ -43,28 +44,30 @@ def channel_axis(node: NodeProto) -> int:
 def quantise_weights(model: ModelProto) -> ModelProto:
     """Return a copy of a float graph whose convolutions' weights are stored as int8."""
     result = copy.deepcopy(model)
-    arrays = constants(result)
-    done: dict[str, str] = {}
-    for node in convolutions(result):
-        name = node.input[1]
-        if name in arrays and name not in done:
-            done[name] = store_levels(result, name, to_levels(arrays[name], channel_axis(node)), channel_axis(node))
-        node.input[1] = done.get(name, name)
-    drop_unused(result)
+    store_weights(result, [node.name for node in convolutions(result)])
     return result
 
 
-def store_levels(model: ModelProto, name: str, weight: Levels, axis: int) -> str:
-    """Add a weight and the node that dequantises it; return the name of the float tensor."""
+def store_weights(model: ModelProto, names: Collection[str]) -> None:
+    """Store the weights of the convolutions ``names`` as int8, in place, with nodes that dequantise them."""
+    arrays = constants(model)
+    widening: dict[str, NodeProto] = {}
+    for node in convolutions(model):
+        weight = node.input[1]
+        if node.name in names and weight in arrays:
+            if weight not in widening:
+                widening[weight] = _store(model, weight, arrays[weight], channel_axis(node))
+            node.input[1] = widening[weight].output[0]
+    prepend(model, widening.values())
+    drop_unused(model)
+
+
+def _store(model: ModelProto, name: str, weight: np.ndarray, axis: int) -> NodeProto:
+    """Add a weight's levels to the graph; return the node that makes float of them."""
     from onnx import helper, numpy_helper
 
-    parts: dict[str, np.ndarray] = {
-        f"{name}/int8": weight.levels,
-        f"{name}/scale": weight.scale,
-        f"{name}/zero": np.zeros(len(weight.scale), np.int8),
-    }
-    tensors: list[TensorProto] = [numpy_helper.from_array(array, key) for key, array in parts.items()]
-    model.graph.initializer.extend(tensors)
+    levels, scale = to_levels(weight, axis)
+    parts = {f"{name}/int8": levels, f"{name}/scale": scale, f"{name}/zero": np.zeros(len(scale), np.int8)}
+    model.graph.initializer.extend(numpy_helper.from_array(array, key) for key, array in parts.items())
     output = f"{name}/dequantised"
-    prepend(model, [helper.make_node("DequantizeLinear", list(parts), [output], output, axis=axis)])
-    return output
+    return helper.make_node("DequantizeLinear", list(parts), [output], output, axis=axis)
