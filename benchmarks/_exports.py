@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from _record import ROOT
 
@@ -35,26 +36,38 @@ def exported(name: str, formats: Sequence[str] = FORMATS) -> tuple[Path, dict[st
         if earlier["stamp"] == stamp:
             return folder, earlier["missing"]
     shutil.rmtree(folder, ignore_errors=True)
-    missing = _export_each(name, folder, formats)
+    missing = _export(name, folder, formats)
     record.write_text(json.dumps({"stamp": stamp, "missing": missing}), encoding="utf-8")
     return folder, missing
 
 
-def _export_each(name: str, folder: Path, formats: Sequence[str]) -> dict[str, str]:
-    """Export one format after the other, since one that fails takes all of its export along; join the rest."""
+def _export(name: str, folder: Path, formats: Sequence[str]) -> dict[str, str]:
     from paddle_portrait import zoo
     from paddle_portrait.config import load_config
     from paddle_portrait.engine.trained import load_trained
     from paddle_portrait.errors import UserError
     from paddle_portrait.export import export_model
-    from paddle_portrait.inference.deploy_file import DEPLOY_FILE, DeployFile
 
     config = load_config(str(zoo.find_config(name)))
     network = load_trained(config, name)
+    try:
+        export_model(network, config, folder, formats, OUTPUT_OP)
+    except UserError as error:  # one format that fails takes all of its export along
+        print(f"{name}: {error}\n{name}: exporting one format after the other")
+        return _export_each(network, config, folder, formats)
+    return {}
+
+
+def _export_each(network: Any, config: Any, folder: Path, formats: Sequence[str]) -> dict[str, str]:
+    """Export one format after the other and join those that succeed; return why the others do not."""
+    from paddle_portrait.errors import UserError
+    from paddle_portrait.export import export_model
+    from paddle_portrait.inference.deploy_file import DEPLOY_FILE, DeployFile
+
     missing: dict[str, str] = {}
     joined: DeployFile | None = None
     for each in formats:
-        part = folder.with_name(f"{name}.{each}")
+        part = folder.with_name(f"{folder.name}.{each}")
         try:
             export_model(network, config, part, (each,), OUTPUT_OP)
         except UserError as error:
@@ -66,6 +79,6 @@ def _export_each(name: str, folder: Path, formats: Sequence[str]) -> dict[str, s
         shutil.copytree(part, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(DEPLOY_FILE))
         shutil.rmtree(part)
     if joined is None:
-        raise SystemExit(f"no format of {name} could be exported: {missing}")
+        raise SystemExit(f"no format of {folder.name} could be exported: {missing}")
     joined.write(folder)
     return missing

@@ -40,7 +40,7 @@ class Runtime(NamedTuple):
         package: the name under which its version is known; "" where there is none.
         precision: of what it reads, one of :data:`PRECISIONS`.
         last_resort: ``"auto"`` takes it only where no other runs, without trying how quick it is: it was slower than
-            the others on every network (``docs/benchmarks.md``), and starting it costs seconds.
+            the best on every network tried (``docs/backends.md``), and starting it costs seconds.
     """
 
     module: str
