@@ -4,10 +4,10 @@ python benchmarks/video_speed.py              # 720p and 1080p, a few minutes
 python benchmarks/video_speed.py --seconds 3 --repeats 1 --sizes 720p
 
 A picture goes behind the person. Ours: H.264 by x264 (presets veryfast, the default, and ultrafast), with the sound, on
-ONNX Runtime, and on OpenVINO where it is installed. The peer (benchmarks/peer_loop.py): Motion JPEG, without sound, with
-Paddle Inference and with ONNX Runtime, with and without its optical flow. Each run is a process of its own; the clock
-starts when the network is loaded. All set-ups take turns, and ratios are medians over the turns, so that other load on
-the machine falls on both sides.
+ONNX Runtime, and on OpenVINO where it is installed. The peer (benchmarks/peer_loop.py): Motion JPEG, without sound,
+with Paddle Inference and with ONNX Runtime, with and without its optical flow. Each run is a process of its own; the
+clock starts when the network is loaded. All set-ups take turns, and ratios are medians over the turns, so that other
+load on the machine falls on both sides.
 """
 
 from __future__ import annotations

@@ -40,23 +40,18 @@ def _effect(arguments: argparse.Namespace) -> tuple[Effect, list[Refiner]]:
     from paddle_portrait.effects import build_effect, build_refiner, split_assignments
 
     options: dict[str, Any] = split_assignments(arguments.effect_options)
-    name = arguments.effect or ("replace" if arguments.bg_img_path or arguments.bg_video_path else None)
-    if name is None:
-        name, options = "color", {"color": "255,255,255", **options}
+    with_background = arguments.bg_img_path or arguments.bg_video_path
+    name = arguments.effect or ("replace" if with_background else "color")
+    if not arguments.effect and not with_background:
+        options = {"color": "255,255,255", **options}
     return build_effect(name, **options), [build_refiner("pp_humanseg")] if arguments.use_post_process else []
 
 
 def _predictor(arguments: argparse.Namespace) -> Predictor:
     from paddle_portrait.video.model import load_model
 
-    return load_model(
-        arguments.config,
-        arguments.model,
-        arguments.backend,
-        arguments.threads,
-        arguments.input_shape,
-        arguments.vertical_screen,
-    )
+    names = ("config", "model", "backend", "threads", "input_shape", "vertical_screen")
+    return load_model(*(getattr(arguments, name) for name in names))
 
 
 def _pictures(arguments: argparse.Namespace, predictor: Predictor, effect: Effect, refiners: Sequence[Refiner]) -> int:
@@ -78,7 +73,6 @@ def _videos(arguments: argparse.Namespace, predictor: Predictor, effect: Effect,
     from paddle_portrait.effects import split_assignments
     from paddle_portrait.video.session import VideoJob, VideoSession, name_outputs
 
-    flow = "optic_flow" if arguments.use_optic_flow else "none"
     job = VideoJob(
         predictor,
         effect,
@@ -89,7 +83,7 @@ def _videos(arguments: argparse.Namespace, predictor: Predictor, effect: Effect,
         virtual_camera=arguments.virtual_camera,
         tile=arguments.tile,
         refiners=refiners,
-        smoothing=arguments.smoothing or flow,
+        smoothing=arguments.smoothing or ("optic_flow" if arguments.use_optic_flow else "none"),
         smoothing_options=split_assignments(arguments.smoothing_options),
         hard=not arguments.soft_predict,
         low_latency=arguments.low_latency,
@@ -98,8 +92,7 @@ def _videos(arguments: argparse.Namespace, predictor: Predictor, effect: Effect,
     )
     job.outputs = name_outputs(job, arguments.output, Path(arguments.save_dir))
     report = VideoSession(job).run()
-    print(report.table() if arguments.test_speed else report.summary(), file=sys.stderr)
-    print(*job.outputs, sep="\n", file=sys.stderr)
+    print(report.table() if arguments.test_speed else report.summary(), *job.outputs, sep="\n", file=sys.stderr)
     return 0
 
 
