@@ -47,7 +47,9 @@ class SideEnvironment:
         python = self.find()
         if python is None:
             named = os.environ.get(self.variable)
-            looked = f"{self.variable} names '{named}', which is no interpreter" if named else "it has not been made yet"
+            looked = (
+                f"{self.variable} names '{named}', which is no interpreter" if named else "it has not been made yet"
+            )
             raise error(
                 f"{purpose} needs {self.owner}'s own environment: {looked}. Make it with: {self.install} (it takes a "
                 f"Python {self.pythons}), or let {self.variable} name the python of an environment with {self.holds}."
