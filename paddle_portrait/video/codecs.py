@@ -10,6 +10,8 @@ from paddle_portrait.errors import UserError, describe_unknown
 
 # Fragments, written out at once, leave a playable file whenever the process dies; at the end they become a plain file.
 _KILL_SAFE = {"movflags": "hybrid_fragmented+delay_moov", "frag_duration": "1000000", "flush_packets": "1"}
+# A plain file needs an index of all its pictures, which grows in memory: 1 kB each. Long recordings stay in fragments.
+_FRAGMENTS_ONLY = {"movflags": "frag_keyframe+delay_moov+default_base_moof"}
 _FLUSHED = {"flush_packets": "1"}
 _CLUSTERED = {"flush_packets": "1", "cluster_time_limit": "1000"}
 
@@ -64,6 +66,7 @@ class Container:
         options: of the muxer.
         format: FFmpeg's name where the suffix does not say it.
         sound: whether it holds any.
+        long_options: of the muxer, over the others, for recordings that are long or of unknown length.
     """
 
     codecs: tuple[str, ...]
@@ -71,11 +74,12 @@ class Container:
     options: Mapping[str, str] = field(default_factory=dict)
     format: str | None = None
     sound: bool = True
+    long_options: Mapping[str, str] = field(default_factory=dict)
 
 
 CONTAINERS = {
-    ".mp4": Container(("h264", "av1", "vp9"), (), _KILL_SAFE),
-    ".mov": Container(("h264", "prores"), ("prores",), _KILL_SAFE),
+    ".mp4": Container(("h264", "av1", "vp9"), (), _KILL_SAFE, long_options=_FRAGMENTS_ONLY),
+    ".mov": Container(("h264", "prores"), ("prores",), _KILL_SAFE, long_options=_FRAGMENTS_ONLY),
     ".mkv": Container(("h264", "vp9", "av1", "prores"), ("vp9", "prores"), _CLUSTERED),
     ".webm": Container(("vp9", "av1"), ("vp9",), _CLUSTERED),
     ".ts": Container(("h264",), (), _FLUSHED, "mpegts"),

@@ -23,6 +23,8 @@ from paddle_portrait.video.palette import to_palette
 from paddle_portrait.video.reader import Item, VideoInfo
 from paddle_portrait.video.sound import SoundTrack, add_tracks
 
+_LONG_FRAMES = 40_000  # 20 minutes and more
+
 
 class Writer(Protocol):
     """Where finished pictures go."""
@@ -69,7 +71,8 @@ class VideoWriter:
             logger.info("%s: the last row or column is doubled, since this codec takes even sizes only", target)
         self._durations: dict[int, int] = {}
         self._closed = False
-        self._container = _open_output(self._target, kind)
+        is_long = info.frames is None or info.frames > _LONG_FRAMES
+        self._container = _open_output(self._target, kind, {**kind.options, **(kind.long_options if is_long else {})})
         self._stream: Any = self._add_stream()
         self._tracks: dict[int, SoundTrack] = {}
         if kind.sound:
@@ -199,12 +202,12 @@ class PictureFolder:
         self._list.flush()
 
 
-def _open_output(target: str, kind: Container) -> av.container.OutputContainer:
+def _open_output(target: str, kind: Container, options: Mapping[str, str]) -> av.container.OutputContainer:
     with suppress(OSError):
         if "://" not in target and not target.startswith("pipe:"):
             Path(target).parent.mkdir(parents=True, exist_ok=True)
     try:
-        return av.open(target, "w", format=kind.format, options=dict(kind.options))
+        return av.open(target, "w", format=kind.format, options=dict(options))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise UserError(f"{target}: cannot be written ({error}).") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -54,6 +55,17 @@ def test_as_many_frames_come_out_at_the_same_times(clips, tmp_path: Path, name: 
     if name in ("out.mp4", "out.mov", "out.mkv"):
         assert [sum_ for _, sum_ in after.sound] == [sum_ for _, sum_ in before.sound]
         assert abs((after.sound[0][0] - after.times[0]) - (before.sound[0][0] - before.times[0])) <= step
+
+
+def test_a_recording_of_unknown_length_is_exact_too(clips, tmp_path: Path) -> None:
+    source = clips.square(count=40, durations=(UNEVEN + UNEVEN)[:40], sound="aac")
+    reader = VideoReader(source)
+    writer = open_file(tmp_path / "out.mp4", replace(reader.info, frames=None), None, False, {})
+    for item in reader:
+        writer.write(item)
+    writer.close()
+    before, after = clips.facts(source), clips.facts(tmp_path / "out.mp4")
+    assert (after.times, after.seconds, after.sound) == (before.times, before.seconds, before.sound)
 
 
 def test_sound_that_a_container_cannot_hold_is_encoded_again_and_stays_in_step(clips, tmp_path: Path) -> None:
