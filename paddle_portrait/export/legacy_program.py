@@ -52,7 +52,7 @@ def add_biases_directly(block: Any) -> None:
             and len(readers) == 1
             and _adds(readers[0], result)
         ):
-            _replace(readers[0].inputs, "Y", source)
+            replace_argument(readers[0].inputs, "Y", source)
             next(attribute for attribute in readers[0].attrs if attribute.name == "axis").i = 1
             gone.update(name for slot in operator.outputs for name in slot.arguments)
         else:
@@ -68,7 +68,8 @@ def argument(slots: Any, parameter: str) -> str | None:
     return next((slot.arguments[0] for slot in slots if slot.parameter == parameter and slot.arguments), None)
 
 
-def _replace(slots: Any, parameter: str, name: str) -> None:
+def replace_argument(slots: Any, parameter: str, name: str) -> None:
+    """Put variable ``name`` into slot ``parameter`` of an operator's inputs or outputs."""
     next(slot for slot in slots if slot.parameter == parameter).arguments[0] = name
 
 

@@ -5,25 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from paddle_portrait.export.legacy_program import argument, read_program
+from paddle_portrait.export.legacy_program import argument, read_program, replace_argument
 
 # What is further below the largest logit has no share that float32 could tell from none beside it.
 _DEEPEST = -60.0
 
 
 def write_for_lite(source: Path, result: Path) -> None:
-    """Copy a ``.pdmodel`` file; before every softmax the largest logit is taken off, and the rest clipped at -60.
+    """Copy a ``.pdmodel`` file, without what Lite gets wrong.
 
-    Lite's softmax on x86 gives inf and NaN when logits are more than some 80 apart. Two operators that Lite has
-    everywhere keep it from that, and change no probability by more than 1e-26.
+    - Its softmax on x86 gives inf and NaN when logits are more than some 80 apart: before every softmax the largest
+      logit is taken off, and the rest clipped at -60, which changes no probability by more than 1e-26.
+    - It joins a transposed convolution, its bias and any activation, and then aborts over all activations but two: such
+      a bias is reshaped first, which keeps the three apart.
     """
     program = read_program(source)
     for block in program.blocks:
         operators = list(block.ops)
+        transposed = {argument(one.outputs, "Output") for one in operators if one.type == "conv2d_transpose"}
         del block.ops[:]
         for operator in operators:
             if operator.type == "softmax":
                 _guard(block, operator)
+            elif operator.type == "elementwise_add" and argument(operator.inputs, "X") in transposed:
+                _keep_apart(block, operator)
             block.ops.append(operator)
     result.write_bytes(program.SerializeToString())
 
@@ -32,32 +37,51 @@ def _guard(block: Any, softmax: Any) -> None:
     """Append what keeps ``softmax`` from overflowing, and let it read from there."""
     logits = argument(softmax.inputs, "X")
     axis = next(attribute.i for attribute in softmax.attrs if attribute.name == "axis")
-    shape = next(variable for variable in block.vars if variable.name == logits).type.dense_tensor.tensor.dims
+    shape = _shape(block, logits)
     top = _variable(block, logits, "top", [1 if i == axis % len(shape) else side for i, side in enumerate(shape)])
-    below = _variable(block, logits, "below", list(shape))
-    clipped = _variable(block, logits, "clipped", list(shape))
-    _append(block, "reduce_max", {"X": logits}, top, dim=[axis], keep_dim=True, reduce_all=False)
-    _append(block, "elementwise_sub", {"X": logits, "Y": top}, below, axis=-1)
-    _append(block, "clip", {"X": below}, clipped, min=_DEEPEST, max=0.0)
-    next(slot for slot in softmax.inputs if slot.parameter == "X").arguments[0] = clipped
+    below = _variable(block, logits, "below", shape)
+    clipped = _variable(block, logits, "clipped", shape)
+    _append(block, "reduce_max", {"X": logits}, {"Out": top}, dim=[axis], keep_dim=True, reduce_all=False)
+    _append(block, "elementwise_sub", {"X": logits, "Y": top}, {"Out": below}, axis=-1)
+    _append(block, "clip", {"X": below}, {"Out": clipped}, min=_DEEPEST, max=0.0)
+    replace_argument(softmax.inputs, "X", clipped)
+
+
+def _keep_apart(block: Any, addition: Any) -> None:
+    """Let ``addition`` of a bias read it reshaped."""
+    axis = next(attribute for attribute in addition.attrs if attribute.name == "axis")
+    bias = argument(addition.inputs, "Y")
+    if axis.i != 1 or bias is None:
+        return
+    channels = _shape(block, bias)[0]
+    spread = _variable(block, bias, "spread", [1, channels, 1, 1])
+    outputs = {"Out": spread, "XShape": _variable(block, bias, "shape", [0, channels])}
+    _append(block, "reshape2", {"X": bias}, outputs, shape=[1, channels, 1, 1])
+    replace_argument(addition.inputs, "Y", spread)
+    axis.i = -1
+
+
+def _shape(block: Any, name: str) -> list[int]:
+    return list(next(known for known in block.vars if known.name == name).type.dense_tensor.tensor.dims)
 
 
 def _variable(block: Any, like: str, suffix: str, shape: list[int]) -> str:
     """Add a variable of the type of ``like`` and return its name."""
     variable = block.vars.add()
     variable.CopyFrom(next(known for known in block.vars if known.name == like))
-    variable.name = f"{like}.{suffix}"
+    variable.name, variable.persistable = f"{like}.{suffix}", False
     variable.type.dense_tensor.tensor.dims[:] = shape
     return variable.name
 
 
-def _append(block: Any, kind: str, inputs: dict[str, str], output: str, **attributes: Any) -> None:
+def _append(block: Any, kind: str, inputs: dict[str, str], outputs: dict[str, str], **attributes: Any) -> None:
     from paddle.base.proto import framework_pb2
 
     operator = block.ops.add(type=kind)
     for parameter, name in inputs.items():
         operator.inputs.add(parameter=parameter, arguments=[name])
-    operator.outputs.add(parameter="Out", arguments=[output])
+    for parameter, name in outputs.items():
+        operator.outputs.add(parameter=parameter, arguments=[name])
     kinds = framework_pb2.AttrType
     for name, value in attributes.items():
         if isinstance(value, bool):

@@ -73,6 +73,8 @@ def _objection(graph: Graph, operator: Operator) -> str | None:
         return f"Paddle.js has no operator '{operator.kind}' that computes what Paddle's does"
     if operator.kind == "conv2d_transpose" and attributes.get("padding_algorithm", "EXPLICIT") == "SAME":
         return "Paddle.js does not know padding 'SAME' of a transposed convolution; give numbers"
+    if operator.kind.startswith("elementwise_"):
+        return _objection_to_spreading(graph, operator)
     if operator.kind == "pool2d":
         average = attributes["pooling_type"] == "avg"
         if attributes.get("adaptive") and list(attributes["ksize"]) != [1, 1]:
@@ -80,6 +82,17 @@ def _objection(graph: Graph, operator: Operator) -> str | None:
         if average and any(_top_and_left(graph, operator)) and not attributes.get("global_pooling"):
             return "Paddle.js counts the border in an average"
     return None
+
+
+def _objection_to_spreading(graph: Graph, operator: Operator) -> str | None:
+    """Sums read the second operand beyond its sides where it is smaller; products do not. The first is never spread."""
+    first, second = (graph.shapes[operator.inputs[slot][0]] for slot in "XY")
+    made = graph.shapes[operator.outputs["Out"][0]]
+    along_channels = len(second) == 1 and operator.attributes.get("axis") == 1
+    clamped = operator.kind in ("elementwise_mul", "elementwise_div") and len(first) == len(second)
+    if first == made and (second == made or along_channels or clamped):
+        return None
+    return f"Paddle.js cannot compute {operator.kind} of {first} and {second}"
 
 
 def _slice(graph: Graph, operator: Operator) -> list[Operator]:

@@ -66,3 +66,13 @@ def lite_python() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return python
+
+
+@pytest.fixture(scope="session")
+def exported(lite_python, build_network, transforms, tmp_path_factory) -> Path:
+    """Return an export with one size, whose logits are hundreds apart."""
+    from paddle_portrait.export import export_model
+
+    directory = tmp_path_factory.mktemp("lite") / "export"
+    export_model(build_network(factor=200.0), transforms, directory, ["paddlelite"], "softmax")
+    return directory
