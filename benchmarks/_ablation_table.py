@@ -17,7 +17,7 @@ BASELINE = "baseline"
 SCORES = {"miou": "mIoU", "person_iou": "person IoU", "boundary_iou": "boundary IoU"}
 FLICKER = {"warping_error": "warping error", "mask_instability": "mask instability", "dtssd": "dtSSD"}
 FLICKER_WORDS = {"helps": "more", "hurts": "less", "no": "no change", "open": "open"}
-_DIGITS = {"warping_error": 6}
+_DIGITS = {"warping_error": 6, "dtssd": 5}
 
 Runs = Mapping[str, Mapping[str, Any]]
 
