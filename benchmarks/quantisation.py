@@ -2,7 +2,7 @@
 
 python benchmarks/quantisation.py                             # every network below
 python benchmarks/quantisation.py mnv3_small_256 --schemes nncf minmax
-python benchmarks/quantisation.py mnv3_small_256 --schemes learned --checkpoint output/mnv3_int8/int8/iter_160
+python benchmarks/quantisation.py mnv3_small_256 --schemes learned --checkpoint output/mnv3_int8/int8/iter_280
 
 What a call does not measure keeps its figures. Ranges come from photos of the training sets, three draws of 64;
 accuracy is the mean of the draws. Latency: one thread, all files of a network in turn, the 20th percentile of the

@@ -235,7 +235,7 @@ def _one_graph(work: _Work, photos: Sequence[np.ndarray], scratch: Path) -> Mode
 def _choose_float_layers(work: _Work, graph: ModelProto) -> ModelProto:
     """Bring layers of the first draw's graph back to float: those named, or those that the scan finds."""
     wanted = list(work.request.keep_float)
-    if not work.scheme.in_int8 or work.request.scheme == LEARNED:
+    if not work.scheme.in_int8:
         return graph
     if wanted == [AUTO]:
         sample = work.photos[:_SCANNED_PHOTOS]
