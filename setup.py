@@ -32,7 +32,16 @@ EXTRAS = {
     # Further runtimes behind the predictor. The converter of ncnn, pnnx, asks for PyTorch and needs none of it, so it
     # is installed with --no-deps: see .ci/setup_venv.sh.
     "runtimes": ["MNN>=3", "ncnn>=1.0.20240410", "ai-edge-litert>=2", "tflite>=2.18"],
-    "server": ["fastapi>=0.111", "uvicorn>=0.30", "python-multipart>=0.0.9", "httpx>=0.27"],
+    "server": [
+        "fastapi>=0.111",
+        "uvicorn>=0.36",
+        "httptools>=0.6",
+        'uvloop>=0.19; sys_platform != "win32"',
+        "websockets>=14",
+        "python-multipart>=0.0.9",
+        "httpx>=0.27",
+        "prometheus_client>=0.20",
+    ],
     "video": ["av>=13"],
     # Paddle Lite itself has wheels for Python 3.10 only and needs numpy < 2, so it lives in an environment of
     # its own; this is what the main process needs to write the legacy graph that Lite reads.
@@ -64,7 +73,7 @@ EXTRAS = {
 }
 
 DATA_SUFFIXES = ("cc", "h", "json", "html", "j2", "css", "js", "yml", "txt")
-COMMANDS = ("train", "val", "predict", "export")
+COMMANDS = ("train", "val", "predict", "export", "serve")
 
 setup(
     name="paddle_portrait",

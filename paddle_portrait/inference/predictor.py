@@ -94,7 +94,7 @@ class Predictor:
         """
         prepared = [self.prepare(image) for image in images]
         sizes = {tensor.shape for tensor, _ in prepared}
-        if len(sizes) == 1 and self._input_shape[0] == -1:
+        if len(sizes) == 1 and self.takes_any_batch:
             persons = self.person_at_network_size(np.concatenate([tensor for tensor, _ in prepared]))
             return [geometry.restore(person) for person, (_, geometry) in zip(persons, prepared, strict=True)]
         return [geometry.restore(self.person_at_network_size(tensor)[0]) for tensor, geometry in prepared]
@@ -123,6 +123,11 @@ class Predictor:
     def input_size_hw(self) -> Size | None:
         """Height and width of the network's input where every image is brought to one size, else None."""
         return self._preprocess.input_size_hw
+
+    @property
+    def takes_any_batch(self) -> bool:
+        """Whether the graph takes any number of images at once."""
+        return self._input_shape[0] == -1
 
     def seen_hw(self, size_hw: Size) -> Size:
         """Return the size to which frames may be reduced before they are handed in, without changing the answer."""

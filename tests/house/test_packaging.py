@@ -42,7 +42,7 @@ def test_console_commands_are_callable(built: Path) -> None:
     entry_points = ConfigParser()
     entry_points.read(built / "paddle_portrait.egg-info" / "entry_points.txt", encoding="utf-8")
     commands = dict(entry_points["console_scripts"])
-    assert set(commands) == {f"paddle-portrait-{name}" for name in ("train", "val", "predict", "export")}
+    assert set(commands) == {f"paddle-portrait-{name}" for name in ("train", "val", "predict", "export", "serve")}
     for target in commands.values():
         module, function = target.split(":")
         with pytest.raises(SystemExit) as stopped:

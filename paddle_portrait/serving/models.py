@@ -1,0 +1,60 @@
+"""The models of a server: its own, loaded at the start, and those of the zoo that rembg's names mean."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from paddle_portrait import zoo
+from paddle_portrait.console import logger
+from paddle_portrait.inference import Predictor
+from paddle_portrait.serving.batching import Batcher
+from paddle_portrait.serving.settings import Settings
+
+
+class Model:
+    """A predictor and the queue before it."""
+
+    def __init__(self, predictor: Predictor, settings: Settings, note_batch: Callable[[int, float], None]) -> None:
+        self.predictor = predictor
+        self.batcher = Batcher(
+            predictor.person_at_network_size,
+            settings.max_batch if predictor.takes_any_batch else 1,
+            settings.max_wait_ms / 1e3,
+            settings.usable_runners(),
+            note_batch,
+        )
+
+
+class Models:
+    """Models by name; "" is the server's own. Others are loaded when they are first asked for, and kept."""
+
+    def __init__(self, settings: Settings, note_batch: Callable[[int, float], None]) -> None:
+        self._settings, self._note_batch = settings, note_batch
+        self._loading = threading.Lock()
+        own = settings.model or zoo.default_export()
+        self._models = {"": self._load(own)}
+        self.own_name = str(own) if settings.model else zoo.default_export().name
+
+    def get(self, name: str) -> Model:
+        """Return a model.
+
+        Raises:
+            UserError: the zoo has no such export, or it cannot be loaded.
+        """
+        if name == self.own_name:
+            name = ""
+        with self._loading:
+            if name not in self._models:
+                logger.info("loading %s, which a client has asked for", name)
+                self._models[name] = self._load(name)
+            return self._models[name]
+
+    def close(self) -> None:
+        """Finish what waits."""
+        for model in self._models.values():
+            model.batcher.close()
+
+    def _load(self, directory: object) -> Model:
+        predictor = Predictor.load(str(directory), self._settings.backend, self._settings.threads)
+        return Model(predictor, self._settings, self._note_batch)
