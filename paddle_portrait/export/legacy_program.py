@@ -42,10 +42,11 @@ def add_biases_directly(block: Any) -> None:
         for slot in operator.inputs:
             for name in slot.arguments:
                 read_by.setdefault(name, []).append(operator)
-    kept, gone = [], set()
+    kept: list[Any] = []
+    gone: set[str] = set()
     for operator in block.ops:
         source, result = argument(operator.inputs, "X"), argument(operator.outputs, "Out")
-        readers = read_by.get(result or "", [])
+        readers = read_by.get(result, [])
         if (
             source in parameters
             and _spreads_over_channels(operator)
@@ -63,9 +64,9 @@ def add_biases_directly(block: Any) -> None:
     block.vars.extend(variables)
 
 
-def argument(slots: Any, parameter: str) -> str | None:
-    """Return the first variable in slot ``parameter`` of an operator's inputs or outputs, if there is one."""
-    return next((slot.arguments[0] for slot in slots if slot.parameter == parameter and slot.arguments), None)
+def argument(slots: Any, parameter: str) -> str:
+    """Return the first variable in slot ``parameter`` of an operator's inputs or outputs; "" where there is none."""
+    return next((slot.arguments[0] for slot in slots if slot.parameter == parameter and slot.arguments), "")
 
 
 def replace_argument(slots: Any, parameter: str, name: str) -> None:
@@ -78,7 +79,7 @@ def _spreads_over_channels(operator: Any) -> bool:
     return operator.type == "reshape2" and len(shape) == 4 and shape[0] == 1 and shape[2:] == [1, 1]
 
 
-def _adds(operator: Any, name: str | None) -> bool:
+def _adds(operator: Any, name: str) -> bool:
     axis = next((attribute.i for attribute in operator.attrs if attribute.name == "axis"), None)
     return operator.type == "elementwise_add" and axis == -1 and argument(operator.inputs, "Y") == name
 

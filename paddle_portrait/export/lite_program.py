@@ -51,7 +51,7 @@ def _keep_apart(block: Any, addition: Any) -> None:
     """Let ``addition`` of a bias read it reshaped."""
     axis = next(attribute for attribute in addition.attrs if attribute.name == "axis")
     bias = argument(addition.inputs, "Y")
-    if axis.i != 1 or bias is None:
+    if axis.i != 1:
         return
     channels = _shape(block, bias)[0]
     spread = _variable(block, bias, "spread", [1, channels, 1, 1])
