@@ -1,4 +1,4 @@
-"""Batch norms folded into the convolutions in front of them: the same function, fewer operators and values."""
+"""Batch norms folded into the convolutions in front of them, dropout gone: the same function, fewer operators."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def is_bias(operator: Operator) -> bool:
 
 
 def fold_norms(network: nn.Layer, input_shape: Sequence[int]) -> nn.Layer:
-    """Return a copy of a network without batch norms, which computes the same in evaluation mode.
+    """Return a copy of a network without batch norms and dropout, which computes the same in evaluation mode.
 
     A norm right behind a convolution becomes part of it. Any other becomes a convolution of its own, one factor and
     one addend for every channel: runtimes fuse that with what follows. Layers that run more than once stay as they are.
@@ -73,12 +73,19 @@ def fold_norms(network: nn.Layer, input_shape: Sequence[int]) -> nn.Layer:
             _replace(folded, norm, nn.Identity())
         else:
             _replace(folded, norm, _as_convolution(factor, addend))
+    for dropout in [layer for layer in layers.values() if _does_nothing(layer)]:
+        _replace(folded, dropout, nn.Identity())
     folded.eval()
     return folded
 
 
 def _is_norm(layer: nn.Layer | None) -> bool:
     return isinstance(layer, (nn.BatchNorm, nn.BatchNorm2D, nn.SyncBatchNorm))
+
+
+def _does_nothing(layer: nn.Layer) -> bool:
+    """Tell whether a layer is dropout, unless it is of the kind that scales in evaluation instead of in training."""
+    return isinstance(layer, (nn.Dropout, nn.Dropout2D)) and getattr(layer, "mode", None) != "downscale_in_infer"
 
 
 def _as_line(norm: nn.Layer) -> tuple[np.ndarray, np.ndarray]:

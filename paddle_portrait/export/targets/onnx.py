@@ -6,11 +6,17 @@ import importlib.util
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from paddle_portrait.export.child import run_converter
 from paddle_portrait.export.job import ExportJob
 from paddle_portrait.export.targets import require_packages
 from paddle_portrait.inference.deploy_file import TargetFiles
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
 
 OPSET = 13
 _INSTALL = "pip install paddle2onnx onnx"
@@ -41,7 +47,35 @@ def tidy(source: Path, target: Path) -> None:
 
     from paddle_portrait.export.quantisation.graph import simplified
 
-    onnx.save(simplified(source), str(target))
+    model = simplified(source)
+    _join_biases(model)
+    onnx.save(model, str(target))
+
+
+def _join_biases(model: ModelProto) -> None:
+    """Make what is added to a transposed convolution its bias, which ONNX Runtime does for other convolutions alone."""
+    from onnx import numpy_helper
+
+    graph = model.graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    readers: dict[str, list[NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    for node in [node for node in graph.node if node.op_type == "ConvTranspose" and len(node.input) == 2]:
+        behind = readers.get(node.output[0], [])
+        if len(behind) != 1 or behind[0].op_type != "Add":
+            continue
+        names = [name for name in behind[0].input if name in stored and len(readers[name]) == 1]
+        bias = numpy_helper.to_array(stored[names[0]]) if len(names) == 1 else np.zeros(0)
+        groups = next((one.i for one in node.attribute if one.name == "group"), 1)
+        # One value a channel, of a tensor that spreads along the sides of the image.
+        if bias.shape[-2:] != (1, 1) or bias.size != stored[node.input[1]].dims[1] * groups:
+            continue
+        stored[names[0]].CopyFrom(numpy_helper.from_array(bias.reshape(-1), names[0]))
+        node.input.append(names[0])
+        node.output[0] = behind[0].output[0]
+        graph.node.remove(behind[0])
 
 
 def readable_copy(source: Path, files: TargetFiles, folder: Path) -> tuple[Path, Path]:
