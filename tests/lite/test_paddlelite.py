@@ -64,6 +64,13 @@ def test_any_size(lite_python, build_network, transforms, tmp_path: Path) -> Non
         np.testing.assert_allclose(graph.run(tensor), expected, atol=1e-5)
 
 
+def test_sixteen_pixels_in_a_float(lite_python, build_network, transforms, tmp_path: Path) -> None:
+    options = ExportOptions("argmax", bit_packed=16)
+    report = export_model(build_network(), transforms, tmp_path / "e", ["paddlelite"], options=options)
+    assert report.targets["paddlelite"].max_abs_diff == 0
+    assert not any("int8" in name for name in report.targets)
+
+
 def test_weights_that_int8_ruins_are_left_out(lite_python, transforms, tmp_path: Path, caplog) -> None:
     class Fragile(nn.Layer):
         """The answer is a small difference of large numbers."""

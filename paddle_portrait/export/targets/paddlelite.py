@@ -43,12 +43,14 @@ def write(job: ExportJob, folder: Path) -> TargetFiles:
     source, files = job.build("paddle_legacy")
     program = job.scratch / "for_lite.pdmodel"
     write_for_lite(source / files.model, program)
-    for name, (places, precision) in _FILES.items():
+    # Weights in int8 would not spare the powers of two that pack sixteen pixels into a float.
+    wanted = {name: how for name, how in _FILES.items() if how[1] != "int8" or job.options.bit_packed != 16}
+    for name, (places, precision) in wanted.items():
         result = folder / f"{name}.nb"
         arguments = [program, source / str(files.params), places, precision, result.with_suffix("")]
         run_program("paddlelite", [str(python), "-I", str(_CONVERTER), *map(str, arguments)], result)
         _clear_header(result)
-    return TargetFiles("x86.nb", variants={name: f"{name}.nb" for name in _FILES if name != "x86"})
+    return TargetFiles("x86.nb", variants={name: f"{name}.nb" for name in wanted if name != "x86"})
 
 
 def _require_python() -> Path:
