@@ -11,9 +11,9 @@ import pytest
 from paddle import nn
 
 from paddle_portrait.analysis import analyse
-from paddle_portrait.export.operators import list_operators
 from paddle_portrait.cli.analyze_model import main
 from paddle_portrait.errors import UserError
+from paddle_portrait.export.operators import list_operators
 from paddle_portrait.models import SegOutput
 from paddle_portrait.registry import MODELS
 

@@ -11,9 +11,9 @@ import pytest
 from paddle import nn
 
 from paddle_portrait.export.job import ExportJob
-from paddle_portrait.export.options import ExportOptions
 from paddle_portrait.export.legacy_program import read_program
 from paddle_portrait.export.legacy_trace import legacy_format
+from paddle_portrait.export.options import ExportOptions
 from paddle_portrait.export.targets import paddle_legacy
 from paddle_portrait.inference.backends import open_backend
 
