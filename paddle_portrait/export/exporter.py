@@ -83,8 +83,9 @@ def export_model(
     check_formats(formats)
     if quantised_layers(model):
         raise ExportError(
-            "these weights were trained for int8, which no format here computes. Add them to an export of the network in "
-            "float: python tools/quantize.py --scheme learned --model_dir DIR --model_path CHECKPOINT --config CONFIG"
+            "these weights were trained for int8, which no format here computes. Add them to an export of the same "
+            "network in float: python tools/quantize.py --scheme learned --model_dir DIR --model_path CHECKPOINT "
+            "--config CONFIG"
         )
     options = options or ExportOptions(output_op)
     save_dir = Path(save_dir)
