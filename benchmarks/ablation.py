@@ -193,6 +193,8 @@ def run_series(rows: Sequence[str]) -> None:
     prints = {row: fingerprint(config) for row, config in configs.items()}
     todo = missing(planned(rows), read_results()["rows"], prints)
     print(f"{len(planned(rows)) - len(todo)} runs are there, {len(todo)} to come", flush=True)
+    if todo:
+        make_pseudo_labels()
     started = time.perf_counter()
     for number, (row, seed) in enumerate(todo, 1):
         result = run_one(row, seed, configs[row])
@@ -236,7 +238,6 @@ def main() -> None:
     if arguments.final:
         final_look()
     elif not arguments.table:
-        make_pseudo_labels()
         run_series(arguments.rows or [row for row in ROWS if config_file(row).is_file()])
     write_page(read_results())
 
