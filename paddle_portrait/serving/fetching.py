@@ -84,16 +84,17 @@ async def fetch(url: str, most: int, allowed: Allowed, resolve: Resolve) -> byte
                 target = response.headers["location"]
             finally:
                 await response.aclose()
-            address = _parse(str(address.join(target)))
+            address = _parse(target, address)
     raise Refusal(400, "bad_url", f"more than {_MOST_HOPS} redirects.")
 
 
-def _parse(url: str) -> httpx.URL:
+def _parse(url: str, base: httpx.URL | None = None) -> httpx.URL:
     try:
-        address = httpx.URL(url)
+        address = httpx.URL(url) if base is None else base.join(url)
     except (httpx.InvalidURL, ValueError, TypeError):
         raise Refusal(400, "bad_url", "the address cannot be read.") from None
-    if address.scheme not in _PORTS or not address.host or address.userinfo:
+    is_port = address.port is None or 0 < address.port < 2**16
+    if address.scheme not in _PORTS or not address.host or address.userinfo or not is_port:
         raise Refusal(400, "bad_url", "the address must be http://HOST/... or https://HOST/..., without a user name.")
     return address
 

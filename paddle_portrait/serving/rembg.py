@@ -196,9 +196,9 @@ def _matte(image: np.ndarray, person: np.ndarray, options: RemoveOptions) -> np.
 
 def _over(cutout: np.ndarray, colour: tuple[int, int, int, int]) -> np.ndarray:
     """Lay a cut-out, uint8 H×W×4, over a colour with opacity."""
-    front = cutout[..., 3:].astype(np.float32) / 255
-    back = (1 - front) * (colour[3] / 255)
+    front: np.ndarray = cutout[..., 3:].astype(np.float32) / 255
+    back: np.ndarray = (1 - front) * (colour[3] / 255)
     total = front + back
-    mixed = cutout[..., :3] * front + np.float32(colour[:3]) * back
+    mixed: np.ndarray = cutout[..., :3] * front + np.array(colour[:3], np.float32) * back
     rgb = np.divide(mixed, total, out=np.zeros_like(mixed), where=total > 0)
     return np.rint(np.concatenate([rgb, 255 * total], axis=2)).astype(np.uint8)
