@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paddle_portrait.cli.bg_replace_flags import build_parser
+from paddle_portrait.cli.bg_replace_flags import build_parser, video_job
 from paddle_portrait.console import run_command
 from paddle_portrait.errors import UserError
 
@@ -70,27 +70,9 @@ def _pictures(arguments: argparse.Namespace, predictor: Predictor, effect: Effec
 
 
 def _videos(arguments: argparse.Namespace, predictor: Predictor, effect: Effect, refiners: Sequence[Refiner]) -> int:
-    from paddle_portrait.effects import split_assignments
-    from paddle_portrait.video.session import VideoJob, VideoSession, name_outputs
+    from paddle_portrait.video.session import VideoSession
 
-    job = VideoJob(
-        predictor,
-        effect,
-        videos=arguments.video_path,
-        cameras=arguments.camera if arguments.video_path or arguments.camera else [0],
-        background=arguments.bg_img_path or arguments.bg_video_path,
-        streams=arguments.stream,
-        virtual_camera=arguments.virtual_camera,
-        tile=arguments.tile,
-        refiners=refiners,
-        smoothing=arguments.smoothing or ("optic_flow" if arguments.use_optic_flow else "none"),
-        smoothing_options=split_assignments(arguments.smoothing_options),
-        hard=not arguments.soft_predict,
-        low_latency=arguments.low_latency,
-        codec=arguments.codec,
-        encoder_options=split_assignments(arguments.encoder_options),
-    )
-    job.outputs = name_outputs(job, arguments.output, Path(arguments.save_dir))
+    job = video_job(arguments, predictor, effect, refiners)
     report = VideoSession(job).run()
     print(report.table() if arguments.test_speed else report.summary(), *job.outputs, sep="\n", file=sys.stderr)
     return 0

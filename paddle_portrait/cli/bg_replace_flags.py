@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from paddle_portrait.effects import Effect, Refiner
+    from paddle_portrait.inference import Predictor
+    from paddle_portrait.video.session import VideoJob
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,8 +44,9 @@ def _add_looks(add: Callable[..., object]) -> None:
     add("--effect_options", nargs="+", default=[], metavar="KEY=VALUE", help="options of the effect; refine=NAME,NAME")
     add("--use_post_process", action="store_true", help="PP-HumanSeg's clean-up: only around sure pieces of person")
     add("--use_optic_flow", action="store_true", help="steady the mask along the motion: --smoothing optic_flow")
-    add("--smoothing", metavar="NAME", help="temporal filter (default: none)")
+    add("--smoothing", metavar="NAME", help="temporal filter: optic_flow, exponential, one_euro (default: none)")
     add("--smoothing_options", nargs="+", default=[], metavar="KEY=VALUE", help="its options")
+    add("--every", type=int, default=1, metavar="N", help="run the network on each N-th frame; optical flow between")
     soft = "soft edges, which is the default; --no-soft_predict cuts masks at one half"
     add("--soft_predict", action=argparse.BooleanOptionalAction, default=True, help=soft)
     add("--low_latency", action="store_true", help="draw each frame at once, with the last mask that is ready")
@@ -54,3 +62,36 @@ def _add_outputs(add: Callable[..., object]) -> None:
     add("--stream", action="append", default=[], metavar="URL", help="rtmp: rtsp: udp: or pipe:1; may be repeated")
     add("--virtual_camera", action="store_true", help="a camera for other programs (pyvirtualcam)")
     add("--test_speed", action="store_true", help="print the time of each stage")
+
+
+def video_job(
+    arguments: argparse.Namespace, predictor: Predictor, effect: Effect, refiners: Sequence[Refiner]
+) -> VideoJob:
+    """Return what is to be done with videos and cameras.
+
+    Raises:
+        UserError: the outputs do not fit the inputs.
+    """
+    from paddle_portrait.effects import split_assignments
+    from paddle_portrait.video.session import VideoJob, name_outputs
+
+    job = VideoJob(
+        predictor,
+        effect,
+        videos=arguments.video_path,
+        cameras=arguments.camera if arguments.video_path or arguments.camera else [0],
+        background=arguments.bg_img_path or arguments.bg_video_path,
+        streams=arguments.stream,
+        virtual_camera=arguments.virtual_camera,
+        tile=arguments.tile,
+        refiners=refiners,
+        smoothing=arguments.smoothing or ("optic_flow" if arguments.use_optic_flow else "none"),
+        smoothing_options=split_assignments(arguments.smoothing_options),
+        every=arguments.every,
+        hard=not arguments.soft_predict,
+        low_latency=arguments.low_latency,
+        codec=arguments.codec,
+        encoder_options=split_assignments(arguments.encoder_options),
+    )
+    job.outputs = name_outputs(job, arguments.output, Path(arguments.save_dir))
+    return job

@@ -38,11 +38,15 @@ class Job:
         frame: as read, later as it is to be written.
         small_rgb: uint8 h×w×3, as large as the network sees it.
         person: float32 h×w, the network's answer to this very picture, then the filter's.
+        begins: whether a scene begins here.
+        due: whether the network is to see it.
     """
 
     frame: Frame
     small_rgb: np.ndarray | None = None
     person: np.ndarray | None = None
+    begins: bool = False
+    due: bool = True
 
 
 @dataclass

@@ -21,6 +21,7 @@ from paddle_portrait.video.pipeline import Group, Pipeline, PipelineReport, Step
 from paddle_portrait.video.reader import VideoInfo, VideoReader
 from paddle_portrait.video.rounds import Round, Source, rounds_of, timed_rounds
 from paddle_portrait.video.smoothing import FILTERS, TemporalFilter
+from paddle_portrait.video.smoothing.steady import check_every
 from paddle_portrait.video.tiling import Tiler
 from paddle_portrait.video.writer import Writer
 
@@ -44,6 +45,7 @@ class VideoJob:
         tile: all inputs in one picture.
         refiners: applied at the size of the network.
         smoothing: name of a temporal filter, and its options.
+        every: the network sees each ``every``-th frame; between, masks are carried along by optical flow.
         hard: cut masks at one half.
         low_latency: draw frames at once, with the last mask that is ready.
         codec: of the files; None: by their suffix.
@@ -63,6 +65,7 @@ class VideoJob:
     refiners: Sequence[Refiner] = ()
     smoothing: str = "none"
     smoothing_options: Mapping[str, Any] = field(default_factory=dict)
+    every: int = 1
     hard: bool = False
     low_latency: bool = False
     codec: str | None = None
@@ -75,6 +78,7 @@ class VideoSession:
 
     Attributes:
         compositor: draws every frame; another one may be put in its place while the session runs.
+        masks: finds the person; filter, refiners and how many frames are left out may be changed while it runs.
         pipeline: :meth:`Pipeline.stop` ends it early.
 
     Raises:
@@ -115,28 +119,37 @@ class VideoSession:
         infos = [source.info for source in self._sources]
         self.compositor = make_compositor(job.effect, job.hard)
         self._backgrounds = self._open_backgrounds()
-        masks = PersonMasks(job.predictor, self._make_filter, job.refiners)
+        self.masks = PersonMasks(job.predictor, self._make_filter, job.refiners, check_every(job.every))
         self._make_filter()  # a wrong name or option is an error now, not in a thread
         tiler = Tiler(infos) if job.tile else None
         self._writers = self._open_writers([tiler.info] if tiler else infos)
-        infer = LateMasks(masks.infer) if job.low_latency else masks.infer
-        drawing: dict[str, Step] = {"smooth": masks.smooth, "composite": self._composite}
+        drawing: dict[str, Step] = {"smooth": self.masks.smooth, "composite": self._composite}
         if tiler:
             drawing["tile"] = tiler
         self.pipeline = Pipeline(
             (timed_rounds if job.tile else rounds_of)(self._sources),
-            [
-                Group({"resize": masks.shrink, "infer": infer}, self._callers()),
-                Group(drawing),
-                Group({"encode": self._encode}),
-            ],
+            [*self._finding(), Group(drawing), Group({"encode": self._encode})],
             live=any(info.live for info in infos),
         )
 
-    def _callers(self) -> int:
-        """Return how many frames may be in the network at once: one where its answer depends on the one before."""
-        in_turn = self._job.predictor.takes_prior or self._job.low_latency
-        return 1 if in_turn else min(2, os.cpu_count() or 1)
+    def _finding(self) -> list[Group]:
+        """Return the threads from frames to the network's answers.
+
+        Frames go through the network two at a time, unless its answer depends on the one before. Watching for cuts and
+        counting frames need them in their order, so that they get a thread of their own, where anybody asks.
+        """
+        job, masks = self._job, self.masks
+        if job.low_latency and job.every > 1:
+            raise UserError("--every and --low_latency are two ways to spare the network; choose one of them.")
+        plain = job.smoothing == "none" and job.every == 1 and not job.extra_outputs
+        resize: dict[str, Step] = {"resize": masks.shrink}
+        watch: dict[str, Step] = {**resize, "watch": masks.watch}
+        if job.predictor.takes_prior or job.low_latency:
+            return [Group({**watch, "infer": LateMasks(masks.infer) if job.low_latency else masks.infer})]
+        callers = min(2, os.cpu_count() or 1)
+        if plain:
+            return [Group({**resize, "infer": masks.infer}, callers)]
+        return [Group(watch), Group({"infer": masks.infer}, callers)]
 
     def _open_sources(self) -> list[Source]:
         sources: list[Source] = []

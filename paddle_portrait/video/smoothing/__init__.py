@@ -1,8 +1,8 @@
 """Temporal filters: what steadies a mask from frame to frame.
 
 A filter is registered by name with ``@FILTERS.register("name")`` in a module of this folder that is listed in
-``FILTERS``; ``FILTERS.build("name", **options)`` makes one. Every stream has a filter of its own. A network that is
-fed with its own last mask needs none: ``Predictor.stream()`` carries that mask.
+``FILTERS``; ``FILTERS.build("name", **options)`` makes one. Every stream has a filter of its own, reset at cuts
+(:mod:`.steady`). A network that is fed with its own last mask needs none: ``Predictor.stream()`` carries that mask.
 """
 
 from __future__ import annotations
@@ -11,9 +11,28 @@ from typing import Protocol
 
 import numpy as np
 
+from paddle_portrait.errors import UserError
 from paddle_portrait.registry import Registry
 
-FILTERS = Registry("temporal filter", ())
+FILTERS = Registry(
+    "temporal filter",
+    tuple(f"paddle_portrait.video.smoothing.{module}" for module in ("optic_flow", "exponential", "one_euro")),
+)
+
+
+def as_numbers(name: str, **values: float | str) -> list[float]:
+    """Return the options of the filter ``name`` as numbers; a command line gives them as texts.
+
+    Raises:
+        UserError: one is no number.
+    """
+    numbers = []
+    for option, value in values.items():
+        try:
+            numbers.append(float(value))
+        except ValueError:
+            raise UserError(f"temporal filter '{name}': {option}={value} must be a number.") from None
+    return numbers
 
 
 class TemporalFilter(Protocol):
