@@ -22,6 +22,7 @@ from _record import RESULTS, ROOT, record
 
 NAME = "parity"
 SEED = 6
+LOGIT_SPREAD = 4.0
 # Name in the table: config, and the zoo name of its weights, where they are here.
 NETWORKS = {
     "PP-HumanSeg-Lite 192x192": ("configs/pp_humanseg/lite_192x192_portraits.yml", "lite"),
@@ -80,7 +81,23 @@ def _with_random_weights(config: Any) -> Any:
         for _ in range(12):
             network(paddle.randn([2, first._in_channels, height, width]))
     network.eval()
+    _calm(network, paddle.randn([2, first._in_channels, height, width]))
     return network
+
+
+def _calm(network: Any, noise: Any) -> None:
+    """Scale the last convolution so that logits spread as a trained network's do: rounding grows with them."""
+    import paddle
+
+    from paddle_portrait.export.operators import list_operators
+    from paddle_portrait.models.output import as_seg_output
+
+    with paddle.no_grad():
+        spread = float(as_seg_output(network(noise)).logits.std())
+    layers = dict(network.named_sublayers())
+    last = [layers[one.layer] for one in list_operators(network, noise.shape) if "conv2d" in one.type][-1]
+    for value in last.parameters():
+        value.set_value(value * min(1.0, LOGIT_SPREAD / spread))
 
 
 def table(figures: dict[str, Any]) -> str:

@@ -48,8 +48,26 @@ def tidy(source: Path, target: Path) -> None:
     from paddle_portrait.export.quantisation.graph import simplified
 
     model = simplified(source)
+    _leave_out_defaults(model)
     _join_biases(model)
     onnx.save(model, str(target))
+
+
+def _leave_out_defaults(model: ModelProto) -> None:
+    """Leave out attributes that say what holds anyway: pnnx knows a resize by the attributes that it has."""
+    import onnx
+
+    for node in model.graph.node:
+        schema = onnx.defs.get_schema(node.op_type, OPSET)
+        defaults = {name: one.default_value for name, one in schema.attributes.items()}
+        kept = [
+            one
+            for one in node.attribute
+            if not defaults[one.name].type
+            or onnx.helper.get_attribute_value(one) != onnx.helper.get_attribute_value(defaults[one.name])
+        ]
+        del node.attribute[:]
+        node.attribute.extend(kept)
 
 
 def _join_biases(model: ModelProto) -> None:

@@ -19,7 +19,8 @@ def open_graph(directory: Path, files: TargetFiles, threads: int | None) -> Tfli
 class TfliteBackend:
     """An interpreter. Calls from several threads take turns.
 
-    The image goes in as N×H×W×C, as in all such files; the output has the layout that the converter kept, N×C×H×W.
+    The image goes in as N×H×W×C, as in all such files. The output has the layout that the converter found simplest:
+    N×C×H×W, or N×H×W×C where a convolution makes it.
     """
 
     def __init__(self, path: Path, threads: int | None) -> None:
@@ -42,4 +43,6 @@ class TfliteBackend:
         with self._lock:
             self._interpreter.set_tensor(self._input, tensor.transpose(0, 2, 3, 1))
             self._interpreter.invoke()
-            return self._interpreter.get_tensor(self._output)
+            output = self._interpreter.get_tensor(self._output)
+        # There are always fewer classes than rows or columns.
+        return output.transpose(0, 3, 1, 2) if output.ndim == 4 and output.shape[3] < output.shape[1] else output
