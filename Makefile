@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types check-configs bench lite-env tflite-env models-doc readme-picture augmentation-picture effects-pictures clean distclean
+.PHONY: help install demo test lint format types check-configs bench web lite-env tflite-env models-doc readme-picture augmentation-picture effects-pictures clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: $(STAMP) ## run the benchmarks of benchmarks/ (long); results in benchmar
 	$(PY) benchmarks/resume_cost.py
 	$(PY) benchmarks/training_speed.py
 	$(PY) benchmarks/video_speed.py
+
+web: $(STAMP) ## build the web page into deploy/paddlejs/dist (Node 20 or later; MODEL=name takes another released model)
+	@sh deploy/paddlejs/build.sh
 
 lite-env: ## make .venv-lite, where Paddle Lite lives (LITE_PYTHON=... chooses a Python 3.10 or 3.8)
 	@sh .ci/make_lite_env.sh

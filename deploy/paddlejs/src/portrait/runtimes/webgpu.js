@@ -1,0 +1,7 @@
+import * as ort from 'onnxruntime-web/webgpu';
+import {openOnnx} from './onnx.js';
+
+/** @param {URL} base @param {any} deploy @returns {Promise<import('./onnx.js').Runtime>} */
+export function open(base, deploy) {
+  return openOnnx(ort, 'webgpu', base, deploy);
+}
