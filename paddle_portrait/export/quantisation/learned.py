@@ -11,7 +11,7 @@ import numpy as np
 
 from paddle_portrait.export.errors import ExportError
 from paddle_portrait.export.quantisation.graph import constants, convolutions
-from paddle_portrait.export.quantisation.weight_only import channel_axis, store_weights, to_levels
+from paddle_portrait.export.quantisation.weight_only import channel_axis, dequantised, store_weights, to_levels
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -87,7 +87,7 @@ def write_learned(model: ModelProto, layers: Sequence[LearnedLayer]) -> ModelPro
         nodes.append(node)
     del result.graph.node[:]
     result.graph.node.extend(nodes)
-    store_weights(result, found)
+    store_weights(result, found, dequantised)
     return result
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -22,6 +22,9 @@ class Levels(NamedTuple):
 
     levels: np.ndarray
     scale: np.ndarray
+
+
+Widen: TypeAlias = "Callable[[ModelProto, str, Levels, int], list[NodeProto]]"
 
 
 def to_levels(weight: np.ndarray, axis: int) -> Levels:
@@ -44,30 +47,61 @@ def channel_axis(node: NodeProto) -> int:
 def quantise_weights(model: ModelProto) -> ModelProto:
     """Return a copy of a float graph whose convolutions' weights are stored as int8."""
     result = copy.deepcopy(model)
-    store_weights(result, [node.name for node in convolutions(result)])
+    store_weights(result, [node.name for node in convolutions(result)], _widened)
     return result
 
 
-def store_weights(model: ModelProto, names: Collection[str]) -> None:
-    """Store the weights of the convolutions ``names`` as int8, in place, with nodes that dequantise them."""
+def store_weights(model: ModelProto, names: Collection[str], widen: Widen) -> None:
+    """Store the weights of the convolutions ``names`` as int8, in place.
+
+    Args:
+        model: the graph.
+        names: names of convolutions.
+        widen: adds a weight's levels to the graph; returns the nodes that make float of them.
+    """
     arrays = constants(model)
-    widening: dict[str, NodeProto] = {}
+    added: dict[str, list[NodeProto]] = {}
     for node in convolutions(model):
         weight = node.input[1]
         if node.name in names and weight in arrays:
-            if weight not in widening:
-                widening[weight] = _store(model, weight, arrays[weight], channel_axis(node))
-            node.input[1] = widening[weight].output[0]
-    prepend(model, widening.values())
+            if weight not in added:
+                axis = channel_axis(node)
+                added[weight] = widen(model, weight, to_levels(arrays[weight], axis), axis)
+            node.input[1] = added[weight][-1].output[0]
+    prepend(model, [node for nodes in added.values() for node in nodes])
     drop_unused(model)
 
 
-def _store(model: ModelProto, name: str, weight: np.ndarray, axis: int) -> NodeProto:
-    """Add a weight's levels to the graph; return the node that makes float of them."""
-    from onnx import helper, numpy_helper
+def dequantised(model: ModelProto, name: str, weight: Levels, axis: int) -> list[NodeProto]:
+    """Store a weight for a convolution whose input is quantised too: runtimes then multiply in int8."""
+    from onnx import helper
 
-    levels, scale = to_levels(weight, axis)
-    parts = {f"{name}/int8": levels, f"{name}/scale": scale, f"{name}/zero": np.zeros(len(scale), np.int8)}
-    model.graph.initializer.extend(numpy_helper.from_array(array, key) for key, array in parts.items())
-    output = f"{name}/dequantised"
-    return helper.make_node("DequantizeLinear", list(parts), [output], output, axis=axis)
+    zero = np.zeros(len(weight.scale), np.int8)
+    parts = _stored(model, name, {"int8": weight.levels, "scale": weight.scale, "zero": zero})
+    return [helper.make_node("DequantizeLinear", parts, [f"{name}/dequantised"], f"{name}/dequantised", axis=axis)]
+
+
+def _widened(model: ModelProto, name: str, weight: Levels, axis: int) -> list[NodeProto]:
+    """Store a weight for arithmetic in float.
+
+    A cast and a product of constants are computed once, on loading. ONNX Runtime would run a DequantizeLinear at every
+    call, and lay out the weights anew each time: that took twice as long as the float graph.
+    """
+    from onnx import TensorProto, helper
+
+    shape = [-1 if other == axis else 1 for other in range(weight.levels.ndim)]
+    levels, scale = _stored(model, name, {"int8": weight.levels, "scale": weight.scale.reshape(shape)})
+    cast, product = f"{name}/cast", f"{name}/widened"
+    return [
+        helper.make_node("Cast", [levels], [cast], cast, to=TensorProto.FLOAT),
+        helper.make_node("Mul", [cast, scale], [product], product),
+    ]
+
+
+def _stored(model: ModelProto, name: str, parts: Mapping[str, np.ndarray]) -> list[str]:
+    """Add arrays to the graph; return their names."""
+    from onnx import numpy_helper
+
+    arrays = {f"{name}/{part}": array for part, array in parts.items()}
+    model.graph.initializer.extend(numpy_helper.from_array(array, key) for key, array in arrays.items())
+    return list(arrays)
