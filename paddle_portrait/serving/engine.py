@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 
 from paddle_portrait.preprocess import Geometry
 from paddle_portrait.serving.admission import Admission, PixelBudget, Slot
+from paddle_portrait.serving.batching import Batcher
 from paddle_portrait.serving.errors import Refusal
 from paddle_portrait.serving.intake import decode, measure
 from paddle_portrait.serving.metrics import Metrics
@@ -45,6 +46,17 @@ Prepare = Callable[[np.ndarray], tuple[np.ndarray, Geometry]]
 Finish = Callable[[Work, np.ndarray], _Result]
 
 
+@dataclass
+class _Job:
+    batcher: Batcher
+    picture: bytes
+    background: bytes | None
+    prepare: Prepare
+    finish: Finish[Any]
+    deadline: float
+    result: Future[Any] = field(default_factory=Future)
+
+
 class Engine:
     """Models, queues and threads of one process.
 
@@ -62,7 +74,7 @@ class Engine:
         self._decoding = ThreadPoolExecutor(settings.usable_runners(), "decode")
         self._drawing = ThreadPoolExecutor(settings.usable_runners(), "draw")
         self.streams = 0
-        self._tasks: set[asyncio.Task] = set()
+        self._tasks: set[asyncio.Future] = set()
 
     async def model(self, name: str) -> Model:
         """Return a model, which may have to be loaded: that is done in a thread."""
@@ -91,11 +103,12 @@ class Engine:
             Refusal: the picture is not fit, or the work took too long (503).
         """
         deadline = time.monotonic() + self.settings.work_timeout_s
+        job = _Job(model.batcher, picture, background, prepare or model.predictor.prepare, finish, deadline)
         slot.hold()
-        task = asyncio.create_task(
-            self._run(model, picture, finish, background, prepare or model.predictor.prepare, deadline)
-        )
-        self._tasks.add(task)  # the loop itself keeps weak references only
+        model.batcher.announce()
+        self._decoding.submit(self._feed, job)
+        task = asyncio.wrap_future(job.result)
+        self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(done, slot))
         try:
             return await asyncio.wait_for(asyncio.shield(task), self.settings.work_timeout_s)
@@ -109,53 +122,49 @@ class Engine:
         self._decoding.shutdown()
         self._drawing.shutdown()
 
-    def _ended(self, task: asyncio.Task, slot: Slot) -> None:
+    def _ended(self, task: asyncio.Future, slot: Slot) -> None:
         slot.release()
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # where nobody waits any more, nobody else looks
 
-    async def _run(
-        self,
-        model: Model,
-        picture: bytes,
-        finish: Finish[_Result],
-        background: bytes | None,
-        prepare: Prepare,
-        deadline: float,
-    ) -> _Result:
-        loop = asyncio.get_running_loop()
-        model.batcher.announce()
+    def _feed(self, job: _Job) -> None:
+        """First stage: decode, and queue for the network. Each stage starts the next without the event loop."""
         try:
-            work = await loop.run_in_executor(self._decoding, self._decode, picture, background, prepare, deadline)
-        except BaseException:
-            model.batcher.withdraw()
-            raise
+            work = self._decode(job)
+        except BaseException as error:
+            job.batcher.withdraw()
+            job.result.set_exception(error)
+            return
+        answered = job.batcher.submit(work.tensor)
+        answered.add_done_callback(lambda person: self._drawing.submit(self._draw, job, work, person))
+
+    def _draw(self, job: _Job, work: Work, person: Future[np.ndarray]) -> None:
+        """Last stage."""
         try:
-            person = await asyncio.wrap_future(model.batcher.submit(work.tensor))
-            return await loop.run_in_executor(self._drawing, _draw, finish, work, person, deadline)
+            _check(job.deadline)
+            answer = job.finish(work, person.result())
+        except BaseException as error:
+            job.result.set_exception(error)
+        else:
+            job.result.set_result(answer)
         finally:
             self.pixels.release(work.pixels)
 
-    def _decode(self, picture: bytes, background: bytes | None, prepare: Prepare, deadline: float) -> Work:
-        _check(deadline)
-        files = [picture] if background is None else [picture, background]
+    def _decode(self, job: _Job) -> Work:
+        _check(job.deadline)
+        files = [job.picture] if job.background is None else [job.picture, job.background]
         sizes = [measure(file, self.settings.max_pixels, self.settings.max_side) for file in files]
         pixels = sum(width * height for width, height in sizes)
         self.pixels.acquire(pixels)
         try:
-            _check(deadline)
+            _check(job.deadline)
             images = [decode(file, size) for file, size in zip(files, sizes, strict=True)]
-            tensor, geometry = prepare(images[0])
+            tensor, geometry = job.prepare(images[0])
         except BaseException:
             self.pixels.release(pixels)
             raise
         return Work(images[0], images[1] if images[1:] else None, tensor, geometry, pixels)
-
-
-def _draw(finish: Finish[_Result], work: Work, person: np.ndarray, deadline: float) -> _Result:
-    _check(deadline)
-    return finish(work, person)
 
 
 def _check(deadline: float) -> None:

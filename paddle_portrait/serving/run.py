@@ -8,6 +8,7 @@ import tempfile
 from paddle_portrait import zoo
 from paddle_portrait.errors import UserError
 from paddle_portrait.serving.settings import Settings
+from paddle_portrait.video.smoothing import FILTERS
 
 _BACKLOG = 1024
 
@@ -22,6 +23,7 @@ def serve(settings: Settings) -> None:
         import uvicorn
 
         import paddle_portrait.serving.app  # noqa: F401  every package that workers need
+        from paddle_portrait.serving.protocol import PatientProtocol
     except ImportError as error:
         raise UserError(
             f"the server needs a package that is not installed ({error}): pip install '.[server]'"
@@ -29,6 +31,7 @@ def serve(settings: Settings) -> None:
     # Told here, once, and not by every worker with a traceback.
     zoo.find_export(settings.model) if settings.model else zoo.default_export()
     settings.read_token()
+    FILTERS.get(settings.smoothing)
     settings.to_environment()
     with tempfile.TemporaryDirectory(prefix="paddle_portrait_metrics_") as shared:
         if settings.workers > 1:
@@ -41,6 +44,7 @@ def serve(settings: Settings) -> None:
             workers=settings.workers,
             backlog=_BACKLOG,
             access_log=settings.access_log,
+            http=PatientProtocol,
             ws="websockets-sansio",
             ws_max_size=settings.max_body,
             ws_per_message_deflate=False,  # pictures are compressed already
