@@ -197,9 +197,21 @@ def _write_and_prove(
     for name in formats:
         found = measure(directory, name, trials, job.output_op)
         results |= leave_out_wrong_variants(name, directory, deploy, found)
-    require_passed(results)
+    require_passed(results, _first_wrong_layers(job, results, trials))
     write_parity(directory, results)
     return results
+
+
+def _first_wrong_layers(
+    job: ExportJob, results: Mapping[str, TargetParity], trials: Sequence[Trial]
+) -> dict[str, str | None]:
+    """Return, by each target that failed, the first layer that it gets wrong."""
+    failed = [name for name, entry in results.items() if entry.passed is False and "/" not in name]
+    if not failed:
+        return {}
+    from paddle_portrait.export.departure import first_departing_layer
+
+    return {name: first_departing_layer(job, name, trials[0].tensor) for name in failed}
 
 
 def _form(job: ExportJob, classes: int) -> GraphForm:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -249,10 +249,17 @@ class _Checked:
         return sum((self.directory / file).stat().st_size for file in files.own_names())
 
 
-def require_passed(targets: dict[str, TargetParity]) -> None:
-    """Raise ParityError when a target was run and is not the trained network."""
+def require_passed(targets: dict[str, TargetParity], first_wrong: Mapping[str, str | None]) -> None:
+    """Raise ParityError when a target was run and is not the trained network.
+
+    Args:
+        targets: what was measured.
+        first_wrong: by target, the first layer that it gets wrong, where that is known.
+    """
     failed = [
-        f"{name}: {describe_fault(entry)}" + ("" if entry.finite else "; its output is not finite")
+        f"{name}: {describe_fault(entry)}"
+        + ("" if entry.finite else "; its output is not finite")
+        + (f"; the first layer that departs is '{first_wrong[name]}'" if first_wrong.get(name) else "")
         for name, entry in targets.items()
         if entry.passed is False
     ]

@@ -194,3 +194,22 @@ def test_difference_in_probability(output, output_op, expected):
     logits = np.log(np.array([0.2, 0.3, 0.5])).reshape(1, 3, 1, 1)
     output = np.array(output, np.int32 if output_op == "argmax" else np.float64)
     assert probability_difference(output, output_op, logits).max() == pytest.approx(expected, abs=1e-12)
+
+
+class WithHardtanh(nn.Layer):
+    """A layer that the ONNX converter gets wrong without a word, between two that it gets right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.clip, self.last = nn.Conv2D(3, 4, 1), nn.Hardtanh(-3.0, 3.0), nn.Conv2D(4, 2, 1)
+
+    def forward(self, x):
+        return self.last(F.relu(self.clip(self.first(x))))
+
+
+def test_the_first_layer_that_departs_is_named(randomise, transforms, tmp_path):
+    network = randomise(WithHardtanh())
+    network.first.weight.set_value(network.first.weight * 5)
+    with pytest.raises(ParityError, match="first layer that departs is 'clip'"):
+        export_model(network, transforms, tmp_path / "e", ("onnx",), "softmax")
+    assert nothing_left(tmp_path)
