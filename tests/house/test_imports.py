@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": BASE | {"kernels", "convert", "engine", "inference"} | LEARNING,
     **dict.fromkeys(USING, BASE | USING),
     **dict.fromkeys(SERVING, BASE | USING | SERVING),
-    "report": BASE | {"kernels", "engine"} | LEARNING,
+    "report": BASE | {"kernels", "engine", "video"} | LEARNING | USING,
     "analysis": BASE | {"kernels", "engine", "export"} | LEARNING,
     "cli": BASE | {"kernels", "convert", "engine", "export", "report", "analysis"} | LEARNING | USING | SERVING,
 }

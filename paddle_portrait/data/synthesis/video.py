@@ -39,6 +39,39 @@ def pose_at(seconds: float) -> Pose:
     )
 
 
+class TalkingPerson:
+    """A person in a room, to be looked at at any moment.
+
+    Args:
+        seed: chooses person, room and light.
+        size_hw: height and width of the pictures.
+    """
+
+    def __init__(self, seed: int, size_hw: tuple[int, int]) -> None:
+        rng = np.random.default_rng([seed, 11])
+        self._size_hw = size_hw
+        self._person, self._light = sample_person(rng), sample_light(rng)
+        place = blurred(room(rng, size_hw).astype(np.float32), 0.006 * max(size_hw), False)
+        self._place = np.clip(place, 0, 1)
+        self._grain = rng.normal(0, 2.5, (*size_hw, 1)).astype(np.float32)
+
+    def at(self, t: float, aside: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Return the picture, uint8 H×W×3, ``t`` seconds after the start, and the person's opacity, float32 H×W.
+
+        Args:
+            t: seconds.
+            aside: how far to the right of their place they stand, in widths of the picture.
+        """
+        (height, width), pose = self._size_hw, pose_at(t)
+        head = 0.38 * min(height, 1.3 * width)
+        canvas = Canvas(self._place)
+        x = width * (0.5 + aside + 0.02 * np.sin(0.8 * t))
+        frame = Frame(head * (1 + 0.015 * np.sin(0.5 * t)), pose.lean, (float(x), 0.14 * height + 0.5 * head))
+        draw_person(canvas, frame, self._person, pose, self._light)
+        noise = np.roll(self._grain, (int(t * 1000) * 7 % height, int(t * 1000) * 13 % width), (0, 1))
+        return np.clip(canvas.rgb * 255 + noise, 0, 255).astype(np.uint8), np.clip(canvas.alpha, 0, 1)
+
+
 def melody(seconds: float) -> np.ndarray:
     """Return a tune as float32 (samples,) in [-1, 1] at 44.1 kHz."""
     t = np.arange(int(seconds * _SAMPLE_RATE)) / _SAMPLE_RATE
@@ -85,22 +118,8 @@ def write_video(
         fps: frames in a second.
         size_hw: height and width, even numbers; either may be the longer one.
     """
-    rng = np.random.default_rng([seed, 11])
-    person, light = sample_person(rng), sample_light(rng)
-    scene = np.clip(blurred(room(rng, size_hw).astype(np.float32), 0.006 * max(size_hw), False), 0, 1)
-    head = 0.38 * min(size_hw[0], 1.3 * size_hw[1])
-    grain = rng.normal(0, 2.5, (size_hw[0], size_hw[1], 1)).astype(np.float32)
-
-    def picture_at(t: float) -> np.ndarray:
-        canvas = Canvas(scene)
-        x = size_hw[1] * (0.5 + 0.02 * np.sin(0.8 * t))
-        pose = pose_at(t)
-        frame = Frame(head * (1 + 0.015 * np.sin(0.5 * t)), pose.lean, (float(x), 0.14 * size_hw[0] + 0.5 * head))
-        draw_person(canvas, frame, person, pose, light)
-        noise = np.roll(grain, (int(t * 1000) * 7 % size_hw[0], int(t * 1000) * 13 % size_hw[1]), (0, 1))
-        return np.clip(canvas.rgb * 255 + noise, 0, 255).astype(np.uint8)
-
-    _encode(Path(path), picture_at, seconds, fps, size_hw, sound=True)
+    scene = TalkingPerson(seed, size_hw)
+    _encode(Path(path), lambda t: scene.at(t)[0], seconds, fps, size_hw, sound=True)
 
 
 def write_background_video(
