@@ -27,6 +27,7 @@ from paddle_portrait.serving.models import Model
 from paddle_portrait.serving.options import Drawing, DrawOptions, parse
 from paddle_portrait.serving.settings import Settings
 from paddle_portrait.video.smoothing import FILTERS, TemporalFilter
+from paddle_portrait.video.smoothing.steady import SceneWatch
 
 router = APIRouter()
 
@@ -47,6 +48,7 @@ class Stream:
         self._engine, self._model = engine, model
         self._drawing: Drawing = options.drawing()
         self._filter: TemporalFilter = FILTERS.build(options.smoothing or engine.settings.smoothing)
+        self._watch = SceneWatch()
         self._prior: np.ndarray | None = None
         self._small: np.ndarray | None = None
         self._background: np.ndarray | None = None
@@ -79,8 +81,9 @@ class Stream:
         """Bring the frame to the size at which the network sees it, where the filter works, too."""
         predictor = self._model.predictor
         small = resize(frame, predictor.seen_hw((frame.shape[0], frame.shape[1])))
-        if self._small is not None and self._small.shape != small.shape:
-            self.reset()  # the camera was turned or changed its resolution
+        begins, _ = self._watch(small)
+        if begins:  # a cut, or the camera was turned or changed its resolution
+            self.reset()
         self._small = small
         return predictor.prepare(small, self._prior)
 

@@ -22,7 +22,7 @@ def opened(server: Any, query: str = "", **more: Any) -> ClientConnection:
 
 def test_masks_come_back_in_order(server: Any) -> None:
     lefts = [0.0, 0.1, 0.3, 0.5, 0.2]
-    with opened(server, "size=input") as stream:
+    with opened(server, "size=input&smoothing=none") as stream:
         for left in lefts:
             stream.send(encoded(scene(left=left), ".jpg"))
         masks = [decoded(stream.recv(30)) for _ in lefts]
@@ -31,9 +31,27 @@ def test_masks_come_back_in_order(server: Any) -> None:
         assert abs(float((mask > 127).nonzero()[1].mean()) / 160 - (left + 0.25)) < 0.02
 
 
+def test_each_stream_is_steadied_by_its_own_past(server: Any) -> None:
+    strong, weak = scene(), scene()
+    strong[strong[..., 0] == 230], weak[weak[..., 0] == 230] = (124, 90, 90), (120, 90, 90)
+
+    def last_mask(query: str, frames: list[np.ndarray]) -> float:
+        with opened(server, query) as stream, opened(server, query) as other:
+            for frame in frames:
+                stream.send(encoded(frame))
+                other.send(encoded(weak))
+                answer, beside = (decoded(one.recv(30))[48, 80] for one in (stream, other))
+            assert abs(int(beside) - 109) < 4  # that one saw the weak scene alone
+        return float(answer)
+
+    assert abs(last_mask("smoothing=none", [strong, weak]) - 109) < 4
+    assert last_mask("smoothing=exponential", [strong, strong, weak]) > 114
+    assert last_mask("", [strong, strong, weak]) > 114  # the default steadies, too
+
+
 def test_a_composite_takes_its_background_by_message(server: Any) -> None:
     blue = np.full((30, 50, 3), (0, 0, 255), np.uint8)
-    with opened(server, "effect=replace&format=png&option=fit=stretch") as stream:
+    with opened(server, "smoothing=none&effect=replace&format=png&option=fit=stretch") as stream:
         stream.send(encoded(scene()))
         assert json.loads(stream.recv(30))["code"] == "background"
         stream.send('{"background": true}')
