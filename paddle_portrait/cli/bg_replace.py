@@ -27,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _replace(arguments: argparse.Namespace) -> int:
     if arguments.img_path and (arguments.video_path or arguments.camera):
         raise UserError("--img_path goes alone: pictures and videos are two runs.")
+    if arguments.img_path and arguments.preview is not None:
+        raise UserError("--preview shows videos and cameras; pictures are in --save_dir.")
     if arguments.bg_img_path and arguments.bg_video_path:
         raise UserError("--bg_img_path and --bg_video_path: give one of them.")
     if importlib.util.find_spec("av") is None and (not arguments.img_path or arguments.bg_video_path):
@@ -73,7 +75,12 @@ def _videos(arguments: argparse.Namespace, predictor: Predictor, effect: Effect,
     from paddle_portrait.video.session import VideoSession
 
     job = video_job(arguments, predictor, effect, refiners)
-    report = VideoSession(job).run()
+    if arguments.preview is None:
+        report = VideoSession(job).run()
+    else:
+        from paddle_portrait.video.preview.server import run_with_preview
+
+        report = run_with_preview(job, arguments.preview)
     print(report.table() if arguments.test_speed else report.summary(), *job.outputs, sep="\n", file=sys.stderr)
     return 0
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from paddle_portrait.inference import Predictor
     from paddle_portrait.video.session import VideoJob
 
+PREVIEW_PORT = 8780
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -61,6 +63,8 @@ def _add_outputs(add: Callable[..., object]) -> None:
     add("--encoder_options", nargs="+", default=[], metavar="KEY=VALUE", help="such as preset=ultrafast crf=23")
     add("--stream", action="append", default=[], metavar="URL", help="rtmp: rtsp: udp: or pipe:1; may be repeated")
     add("--virtual_camera", action="store_true", help="a camera for other programs (pyvirtualcam)")
+    add("--preview", type=int, nargs="?", const=PREVIEW_PORT, metavar="PORT", help="a page with the live picture and "
+        f"controls, on this machine (default port: {PREVIEW_PORT}); alone, nothing is written")  # fmt: skip
     add("--test_speed", action="store_true", help="print the time of each stage")
 
 
@@ -93,5 +97,6 @@ def video_job(
         codec=arguments.codec,
         encoder_options=split_assignments(arguments.encoder_options),
     )
-    job.outputs = name_outputs(job, arguments.output, Path(arguments.save_dir))
+    if arguments.output or arguments.preview is None:
+        job.outputs = name_outputs(job, arguments.output, Path(arguments.save_dir))
     return job

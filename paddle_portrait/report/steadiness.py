@@ -72,14 +72,16 @@ class ClipMasks:
 
     def masks(self, setup: Setup) -> list[np.ndarray]:
         """Return a mask for each frame, float32 at the frame's size, by the steps that the video pipeline takes."""
-        watch, steadier, memory = SceneWatch(setup.every), Steadier(setup.make_filter()), self._predictor.stream()
+        watch, steadier = SceneWatch(setup.every), Steadier(setup.make_filter())
+        memory = self._predictor.stream() if setup.remember else None
         masks = []
         for frame, alone in zip(self._seen, self._alone, strict=True):
             begins, due = watch(frame)
-            if begins:
-                memory.reset()
-            answer = (memory(frame) if setup.remember else alone) if due else None
-            mask = steadier(frame, answer, begins)
+            if memory is not None and due:
+                if begins:
+                    memory.reset()
+                alone = memory(frame)
+            mask = steadier(frame, alone if due else None, begins)
             masks.append(resize(mask, self.clip.frames[0].shape[:2]))
         return masks
 

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from paddle_portrait.effects import Refiner
 from paddle_portrait.inference import Predictor
 from paddle_portrait.inference.stream import PredictorStream
 from paddle_portrait.video.rounds import Job, Round
 from paddle_portrait.video.smoothing import TemporalFilter
 from paddle_portrait.video.smoothing.steady import SceneWatch, Steadier
+
+Refine = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""From the small frame and its probability to a better one: a ``Refiner``, for one."""
 
 
 class PersonMasks:
@@ -33,7 +35,7 @@ class PersonMasks:
         self,
         predictor: Predictor,
         make_filter: Callable[[], TemporalFilter],
-        refiners: Sequence[Refiner] = (),
+        refiners: Sequence[Refine] = (),
         every: int = 1,
     ) -> None:
         self._predictor, self._make_filter = predictor, make_filter

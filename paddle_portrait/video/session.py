@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from paddle_portrait.effects import Effect, Refiner
+from paddle_portrait.effects.background import FitMode
 from paddle_portrait.errors import UserError
 from paddle_portrait.inference import Predictor
 from paddle_portrait.video.backgrounds import Background, open_background
@@ -118,7 +119,8 @@ class VideoSession:
         self._sources = self._open_sources()
         infos = [source.info for source in self._sources]
         self.compositor = make_compositor(job.effect, job.hard)
-        self._backgrounds = self._open_backgrounds()
+        self._backgrounds: dict[int, Background] = {}
+        self._open_backgrounds()
         self.masks = PersonMasks(job.predictor, self._make_filter, job.refiners, check_every(job.every))
         self._make_filter()  # a wrong name or option is an error now, not in a thread
         tiler = Tiler(infos) if job.tile else None
@@ -161,15 +163,14 @@ class VideoSession:
             self._closing.callback(sources[-1].close)
         return sources
 
-    def _open_backgrounds(self) -> dict[int, Background]:
-        """Return one for each stream: each has its own clock."""
+    def _open_backgrounds(self) -> None:
+        """Open one for each stream: each has its own clock."""
         job = self._job
         if not job.effect.kind.needs_background:
-            return {}
+            return
         if job.background is None:
             raise UserError(f"effect '{job.effect.name}' needs a background: --bg_img_path or --bg_video_path.")
-        fit = job.effect.options["fit"]
-        return {number: open_background(job.background, fit) for number in range(len(self._sources))}
+        self.use_background(job.background, job.effect.options["fit"])
 
     def _open_writers(self, infos: Sequence[VideoInfo]) -> list[Writer]:
         job = self._job
@@ -189,6 +190,14 @@ class VideoSession:
                 self._closing.callback(parts[-1].close)
             writers.append(Tee(parts + self._others(info)))
         return writers
+
+    def use_background(self, path: str, fit: FitMode) -> None:
+        """Put another picture or video behind the person, in every stream.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        self._backgrounds = {number: open_background(path, fit) for number in range(len(self._sources))}
 
     def _others(self, info: VideoInfo) -> list[Writer]:
         openers = [*([VirtualCamera] if self._job.virtual_camera else []), *self._job.extra_outputs]
