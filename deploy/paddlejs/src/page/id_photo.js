@@ -3,7 +3,7 @@
 const INCH_MM = 25.4;
 const DOTS_PER_INCH = 300;
 /** Shares of the photo's height that the head takes, and that stay free above it. */
-const HEAD = 0.66;
+const HEAD = 0.6;
 const ABOVE = 0.1;
 
 /** @type {{name: string, width: number, height: number}[]} In millimetres. */

@@ -28,6 +28,8 @@ byId('runtime').addEventListener('input', ({target}) => start(target.value));
 
 studio.onframe = () => {
   showStage(true);
+  const {width, height} = studio.canvas;
+  byId('frame').style.setProperty('--ratio', String(width / height));
   byId('result').dataset.frames = String(studio.pace.frames);
 };
 studio.onerror = (error) => {

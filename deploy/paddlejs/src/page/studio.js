@@ -60,7 +60,8 @@ export class Studio {
     this.source?.close();
     this.source = source;
     this.#failures = 0;
-    this.#stale = true;
+    this.#stale = Boolean(source);
+    this.#tellBusy();
     this.pace = new Pace();
     this.session?.reset();
     if (!source) this.#replace(null);
@@ -69,11 +70,17 @@ export class Studio {
   /** The mask must be made anew. */
   refine() {
     this.#stale = true;
+    this.#tellBusy();
   }
 
   /** The canvas must be drawn anew. */
   redraw() {
     this.#dirty = true;
+    this.#tellBusy();
+  }
+
+  #tellBusy() {
+    this.canvas.ariaBusy = String(this.#busy || this.#stale || this.#dirty);
   }
 
   /** @param {number} now */
@@ -81,6 +88,7 @@ export class Studio {
     if (this.source && this.session && !this.#busy && (this.#stale || this.source.hasNew())) this.#look();
     const moving = this.restless || this.barrage.moving || this.settings.background === 'film';
     if (this.shown && (this.#dirty || moving)) this.#draw(now);
+    this.#tellBusy();
   }
 
   async #look() {

@@ -77,7 +77,7 @@ export class Preprocess {
  */
 function levelTable(scale, mean, std) {
   const most = Math.fround(1 / scale);
-  return Float32Array.from({length: 256}, (_, level) => Math.fround(level / most - mean) / std);
+  return Float32Array.from({length: 256}, (_, level) => Math.fround(Math.fround(level / most) - mean) / std);
 }
 
 /** A picture on its way: RGBA as it came, RGB once something was done to it. */

@@ -1,0 +1,286 @@
+"""A picture on the page: every control changes the pixels it should, and they are those that Python makes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from looks import canvas, changed, choose, decode, mask, settle, shoot, shown, slide, upload
+
+from paddle_portrait.effects import build_effect
+from paddle_portrait.inference import Predictor
+
+
+@pytest.fixture(scope="module")
+def person(site: Path, portrait: np.ndarray) -> np.ndarray:
+    """Return what Python says of the portrait."""
+    name = json.loads((site / "model" / "golden.json").read_text())["name"]
+    return Predictor.load(name, backend="onnx")(portrait)
+
+
+@pytest.fixture
+def studio(page: Any, files: dict[str, Path]) -> Any:
+    """Return the page with the portrait on it."""
+    upload(page, files["portrait.png"])
+    return page
+
+
+def test_composites_are_those_of_python(
+    studio: Any, files: dict[str, Path], portrait: np.ndarray, person: np.ndarray
+) -> None:
+    assert np.abs(mask(studio).astype(int) - np.rint(255 * person)).max() <= 1
+    choose(studio, "color")
+    made = build_effect("color", color="0,177,64")(portrait, person, None)
+    assert np.abs(canvas(studio)[..., :3].astype(int) - made).max() <= 3
+    shoot(studio, "color")
+    choose(studio, "picture")
+    shoot(studio, "picture")
+    studio.set_input_files("#picture-file", files["background.png"])
+    studio.wait_for_selector("#scenes button:nth-child(5)[aria-pressed=true]")
+    settle(studio)
+    background = cv2.imread(str(files["background.png"]))[..., ::-1]
+    made = build_effect("replace")(portrait, person, np.ascontiguousarray(background))
+    assert np.abs(canvas(studio)[..., :3].astype(int) - made).max() <= 3
+    choose(studio, "none")
+    assert np.abs(canvas(studio)[..., 3].astype(int) - np.rint(255 * person)).max() <= 1
+    shoot(studio, "none")
+    choose(studio, "original")
+    assert not changed(canvas(studio)[..., :3], portrait, by=2).any()
+
+
+def test_blur_and_its_strength(studio: Any, portrait: np.ndarray, person: np.ndarray) -> None:
+    shoot(studio, "blur")
+    made = build_effect("blur", radius=0.03)(portrait, person, None)
+    assert np.abs(canvas(studio)[..., :3].astype(float) - made).mean() < 2
+    detail = [_detail(canvas(studio), person)]
+    slide(studio, "blur", 0.08)
+    detail.append(_detail(canvas(studio), person))
+    slide(studio, "blur", 0)
+    assert not changed(canvas(studio)[..., :3], portrait, by=2).any()
+    assert detail[1] < 0.8 * detail[0] < 0.5 * _detail(portrait, person)
+
+
+def _detail(picture: np.ndarray, person: np.ndarray) -> float:
+    """Return the mean step from one pixel to the next in the background."""
+    grey = picture[..., :3].mean(axis=2)
+    return float(np.abs(np.diff(grey))[person[:, 1:] < 0.01].mean())
+
+
+def test_colour_and_film(studio: Any) -> None:
+    choose(studio, "color")
+    background = mask(studio) == 0
+    for name, color in (("White", (255, 255, 255)), ("Coral", (251, 113, 133))):
+        studio.click(f"#colors button[aria-label={name}]")
+        settle(studio)
+        assert (canvas(studio)[background][:, :3] == color).all()
+    studio.fill("#color", "#123456")
+    settle(studio)
+    assert (canvas(studio)[background][:, :3] == (0x12, 0x34, 0x56)).all()
+    choose(studio, "film")
+    before = canvas(studio)
+    studio.wait_for_timeout(1500)
+    assert changed(canvas(studio), before, by=2)[background].mean() > 0.05
+    shoot(studio, "film")
+
+
+def test_a_film_of_ones_own(studio: Any, tmp_path: Path) -> None:
+    film = _film(tmp_path / "film.webm", [(200, 40, 40)] * 10)
+    choose(studio, "film")
+    studio.set_input_files("#film-file", film)
+    studio.wait_for_selector("#film-name:has-text('film.webm')")
+    settle(studio)
+    studio.wait_for_timeout(300)
+    seen = canvas(studio)[mask(studio) == 0][:, :3].astype(int)
+    assert np.abs(seen - (200, 40, 40)).max() < 25
+
+
+def _film(path: Path, colors: list[tuple[int, int, int]]) -> Path:
+    """Write a WebM clip of plain colours."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for color in colors:
+            picture = np.full((120, 160, 3), color, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def test_edge_sliders(studio: Any, person: np.ndarray) -> None:
+    choose(studio, "color")
+    start, seen = mask(studio), canvas(studio)
+    slide(studio, "softness", 0)
+    hard = mask(studio)
+    assert np.isin(hard, (0, 255)).mean() > 0.999
+    assert np.array_equal(hard[np.abs(person - 0.5) > 0.01] > 127, person[np.abs(person - 0.5) > 0.01] > 0.5)
+    assert changed(canvas(studio), seen).any()
+    shoot(studio, "hard_edge")
+    areas = []
+    for threshold in (0.2, 0.5, 0.8):
+        slide(studio, "threshold", threshold)
+        areas.append((mask(studio) > 127).sum())
+        assert abs(areas[-1] - (person > threshold).sum()) < 0.001 * person.size
+    assert areas[0] > areas[1] > areas[2]
+    studio.click("#reset-edge")
+    settle(studio)
+    assert np.array_equal(mask(studio), start)
+
+
+def test_comments_fly_behind_the_person(studio: Any) -> None:
+    choose(studio, "original")
+    clean, people = canvas(studio), mask(studio)
+    studio.fill("#comment", "MMMMMMMMMMMMMMMM")
+    studio.press("#comment", "Enter")
+    assert studio.is_checked("#comments")
+    written = decode(studio.evaluate(FLY))
+    slide(studio, "comment-speed", 0)
+    studio.wait_for_timeout(300)
+    still = canvas(studio)
+    shoot(studio, "comments")
+    text, moved = written[..., 3] > 200, changed(still, clean)
+    assert (text & (people > 127)).sum() > 3000
+    assert moved[text & (people > 127)].mean() <= 0.05
+    assert moved[text & (people < 5)].mean() > 0.9
+    studio.wait_for_timeout(300)
+    assert np.array_equal(canvas(studio), still)
+    slide(studio, "comment-speed", 2)
+    studio.wait_for_timeout(400)
+    assert changed(canvas(studio), still).any()
+    studio.uncheck("#comments")
+    studio.wait_for_selector("#result[aria-busy=false]")
+    assert not changed(canvas(studio), clean).any()
+
+
+# Five seconds of comments at once, stopped there; what they alone look like.
+FLY = """() => {
+    const {barrage} = paddlePortrait.studio;
+    const {width, height} = document.getElementById('result');
+    const canvas = Object.assign(document.createElement('canvas'), {width, height});
+    const context = canvas.getContext('2d');
+    for (let i = 0; i < 9; i++) barrage.send('MMMMMMMMMMMMMMMMMMMM');
+    const start = performance.now();
+    for (let i = 0; i < 50; i++) {
+        if (i === 49) barrage.speed = 0;
+        context.clearRect(0, 0, width, height);
+        barrage.draw(context, start + 100 * i);
+    }
+    return canvas.toDataURL();
+}"""
+
+
+def test_before_and_after(studio: Any) -> None:
+    choose(studio, "color")
+    after = shown(studio)
+    studio.click("#compare")
+    slide(studio, "split-at", 100)
+    before = shown(studio)
+    slide(studio, "split-at", 50)
+    both = shown(studio)
+    shoot(studio, "compare")
+    middle, rows = both.shape[1] // 2, slice(60, 200)  # below the labels, above the handle
+    assert changed(before, after).mean() > 0.2
+    assert changed(both[rows, : middle - 20], before[rows, : middle - 20]).mean() < 0.01
+    assert changed(both[rows, middle + 20 :], after[rows, middle + 20 :]).mean() < 0.01
+    studio.focus("#split-at")
+    studio.keyboard.press("ArrowRight")
+    assert studio.input_value("#split-at") == "51"
+    studio.click("#compare")
+    assert not changed(shown(studio), after).any()
+
+
+def test_snapshots(studio: Any, tmp_path: Path) -> None:
+    choose(studio, "color")
+    for transparent in (False, True):
+        studio.set_checked("#transparent", transparent)
+        with studio.expect_download() as download:
+            studio.click("#snapshot")
+        download.value.save_as(tmp_path / "snapshot.png")
+        saved = cv2.imread(str(tmp_path / "snapshot.png"), cv2.IMREAD_UNCHANGED)
+        seen = canvas(studio)
+        if transparent:
+            assert np.array_equal(saved[..., 3], mask(studio))
+        else:
+            assert np.array_equal(saved[..., :3], seen[..., 2::-1])
+
+
+def test_id_photo(studio: Any, tmp_path: Path) -> None:
+    studio.click("#id-photo")
+    photo = canvas(studio, "id-canvas")
+    assert photo.shape[:2] == (531, 413)  # 35 x 45 mm, 300 to the inch
+    assert (photo[:20] == 255).all()  # white above the head
+    crown = int(np.argmax(changed(photo, np.full_like(photo, 255), by=60).sum(axis=1) > 10))
+    assert 0.05 < crown / 531 < 0.2
+    shoot(studio, "id_photo")
+    studio.click("#id-colors button[aria-label=Blue]")
+    assert (canvas(studio, "id-canvas")[:5, :5, :3] == (0x43, 0x8E, 0xDB)).all()
+    studio.select_option("#id-size", "1")
+    assert canvas(studio, "id-canvas").shape[:2] == (600, 600)
+    with studio.expect_download() as download:
+        studio.click("#id-save")
+    download.value.save_as(tmp_path / "id.png")
+    assert cv2.imread(str(tmp_path / "id.png")).shape == (600, 600, 3)
+
+
+def test_keyboard_and_labels(studio: Any) -> None:
+    seen = canvas(studio)
+    studio.keyboard.press("2")
+    settle(studio)
+    assert studio.is_checked("input[value=color]")
+    assert changed(canvas(studio), seen).any()
+    studio.keyboard.press("b")
+    assert studio.get_attribute("#compare", "aria-pressed") == "true"
+    studio.keyboard.press("m")
+    assert studio.is_checked("#comments")
+    studio.focus("#comment")
+    studio.keyboard.type("sb")  # typed text is no shortcut
+    assert studio.input_value("#comment") == "sb"
+    assert studio.get_attribute("#compare", "aria-pressed") == "true"
+    studio.evaluate("document.activeElement.blur()")
+    studio.keyboard.press("Shift+?")
+    shoot(studio, "help")
+    nameless = studio.evaluate(
+        """() => [...document.querySelectorAll('button, input, select')].filter((element) =>
+            !(element.textContent.trim() || element.ariaLabel || element.labels?.length
+              || element.getAttribute('aria-label'))).map((element) => element.outerHTML)"""
+    )
+    assert nameless == []
+
+
+def test_phone(open_page: Callable[..., Any], files: dict[str, Path]) -> None:
+    page = open_page("?runtime=wasm", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True,
+                     color_scheme="dark")  # fmt: skip
+    page.wait_for_selector("html[data-settled]", state="attached")
+    shoot(page, "phone_welcome")
+    upload(page, files["portrait.png"])
+    shoot(page, "phone")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    small = page.evaluate(
+        """() => [...document.querySelectorAll('.bar button, .tiles label')]
+            .map((element) => element.getBoundingClientRect())
+            .filter(({width, height}) => width < 40 || height < 40).length"""
+    )
+    assert small == 0
+
+
+def test_a_file_that_is_no_picture(page: Any, tmp_path: Path, files: dict[str, Path]) -> None:
+    (tmp_path / "notes.png").write_text("no picture")
+    page.set_input_files("#file", tmp_path / "notes.png")
+    page.wait_for_selector("#message:not([hidden])")
+    assert "cannot be read as a picture" in page.inner_text("#message")
+    upload(page, files["portrait.png"])  # and the page goes on
+    assert page.is_hidden("#message")
+
+
+def test_the_example_and_the_welcome(page: Any) -> None:
+    shoot(page, "welcome")
+    page.click("#example")
+    settle(page)
+    shoot(page, "example")
+    assert 0.1 < (mask(page) > 127).mean() < 0.8
