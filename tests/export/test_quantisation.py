@@ -113,6 +113,22 @@ def test_a_transposed_convolution_counts_its_input(tmp_path, inputs):
     assert list(counts.values()) == [32 * 24 * 4 * 12, 32 * 24 * 4 * 2 * 4]
 
 
+def test_int8_goes_through_what_only_moves_values():
+    def graph(second: str) -> onnx.ModelProto:
+        nodes = [
+            onnx.helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["levels"]),
+            onnx.helper.make_node("DequantizeLinear", ["levels", "scale", "zero"], ["rounded"]),
+            onnx.helper.make_node("MaxPool", ["rounded"], ["pooled"], kernel_shape=[2, 2]),
+            onnx.helper.make_node("Concat", ["pooled", second], ["joined"], axis=1),
+            onnx.helper.make_node("DequantizeLinear", ["weight", "scale", "zero"], ["kernel"]),
+            onnx.helper.make_node("Conv", ["joined", "kernel"], ["y"], "Conv.0"),
+        ]
+        return onnx.helper.make_model(onnx.helper.make_graph(nodes, "moved", [], []))
+
+    assert int8_convolutions(graph("pooled")) == ["Conv.0"]
+    assert int8_convolutions(graph("in_float")) == []
+
+
 def test_weight_only_files_hold_int8_and_answer_nearly_alike(floating, inputs):
     quantised = quantise_weights(floating)
     kinds = {tensor.name: tensor.data_type for tensor in quantised.graph.initializer}

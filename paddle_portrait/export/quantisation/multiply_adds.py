@@ -13,6 +13,8 @@ from paddle_portrait.export.quantisation.graph import constants, convolutions, p
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
+_MOVING = ("Concat", "Flatten", "MaxPool", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
+
 
 def multiply_adds(model: ModelProto, example: np.ndarray) -> dict[str, int]:
     """Return the multiply-adds of each convolution of a float graph, by the node's name, for one example input.
@@ -45,11 +47,18 @@ def _counted_tensor(node: NodeProto) -> str:
 
 
 def int8_convolutions(model: ModelProto) -> list[str]:
-    """Return the names of the convolutions both of whose operands are dequantised: a runtime may multiply in int8."""
-    makers = producers(model)
+    """Return the names of the convolutions both of whose operands are dequantised: a runtime may multiply in int8.
+
+    Operators that only move values may stand between: runtimes let int8 through them.
+    """
+    makers, stored = producers(model), {tensor.name for tensor in model.graph.initializer}
 
     def is_quantised(tensor: str) -> bool:
-        return tensor in makers and makers[tensor].op_type == "DequantizeLinear"
+        maker = makers.get(tensor)
+        if maker is None or maker.op_type not in _MOVING:
+            return maker is not None and maker.op_type == "DequantizeLinear"
+        moved = maker.input if maker.op_type == "Concat" else maker.input[:1]  # other inputs say where to
+        return all(is_quantised(name) for name in moved if name not in stored)
 
     return [node.name for node in convolutions(model) if all(is_quantised(tensor) for tensor in node.input[:2])]
 
