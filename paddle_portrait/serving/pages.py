@@ -9,9 +9,11 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.datastructures import MutableHeaders
+from starlette.routing import Match, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
+from paddle_portrait.errors import UserError
 from paddle_portrait.serving.engine import Engine
 from paddle_portrait.serving.guard import Lifetime
 
@@ -73,13 +75,35 @@ class WebPage(StaticFiles):
         await super().__call__(scope, receive, send_isolated)
 
 
-def add_page(app: FastAPI, folder: str) -> None:
-    """Put the web page at /, or a page that says how to build it. Call it last: it takes every address left."""
+class PageMount(Mount):
+    """Every address but those of the endpoints, so that a wrong method is told as such."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether an address belongs to the page."""
+        return (Match.NONE, {}) if scope["path"].startswith(("/v1/", "/api/")) else super().matches(scope)
+
+
+def find_page(folder: str) -> Path | None:
+    """Return the folder of the web page; None where none was named and none has been built.
+
+    Raises:
+        UserError: the folder that was named holds no page.
+    """
     page = Path(folder) if folder else _BUILT_PAGE
     if (page / "index.html").is_file():
-        app.mount("/", WebPage(directory=page, html=True), name="page")
-    else:
+        return page
+    if folder:
+        raise UserError(f"--page {folder}: there is no index.html in it; name the folder that 'make web' has built.")
+    return None
+
+
+def add_page(app: FastAPI, folder: str) -> None:
+    """Put the web page at /, or a page that says how to build it. Call it last: it takes every address left."""
+    page = find_page(folder)
+    if page is None:
         app.add_api_route("/", _missing_page, include_in_schema=False)
+    else:
+        app.router.routes.append(PageMount("/", WebPage(directory=page, html=True), name="page"))
 
 
 async def _missing_page() -> HTMLResponse:

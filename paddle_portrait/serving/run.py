@@ -23,6 +23,7 @@ def serve(settings: Settings) -> None:
         import uvicorn
 
         import paddle_portrait.serving.app  # noqa: F401  every package that workers need
+        from paddle_portrait.serving.pages import find_page
         from paddle_portrait.serving.protocol import PatientProtocol
     except ImportError as error:
         raise UserError(
@@ -31,6 +32,7 @@ def serve(settings: Settings) -> None:
     # Told here, once, and not by every worker with a traceback.
     zoo.find_export(settings.model) if settings.model else zoo.default_export()
     settings.read_token()
+    find_page(settings.page)
     FILTERS.get(settings.smoothing)
     settings.to_environment()
     with tempfile.TemporaryDirectory(prefix="paddle_portrait_metrics_") as shared:

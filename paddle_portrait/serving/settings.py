@@ -45,7 +45,7 @@ class Settings:
         216_000, "frames of one stream, after which it is closed (an hour at 60 fps)", low=1
     )
     stream_idle_s: float = _option(30.0, "a stream without a message for so long is closed", low=0.01)
-    smoothing: str = _option("one_euro", "temporal filter of streams that ask for no other; none: every frame for itself")
+    smoothing: str = _option("one_euro", "temporal filter of streams that name none")
     fetch: str = _option("no", "GET /api/remove?url=: no; public: addresses of the internet; any", choices=FETCH)
     fetch_timeout_s: float = _option(10.0, "time for fetching a picture", low=0.01)
     token_file: str = _option("", f"file whose first line clients must send as bearer token (or: {TOKEN_ENVIRONMENT})")

@@ -112,6 +112,7 @@ def test_the_server_needs_nothing_that_the_container_lacks() -> None:
         (["--model", "no_such_model"], "no_such_model"),
         (["--token_file", "/no/such/file"], "--token_file"),
         (["--smoothing", "magic"], "magic"),
+        (["--page", "/no/such/folder"], "index.html"),
     ],
 )
 def test_wrong_settings_are_told_before_anything_starts(

@@ -142,6 +142,7 @@ def test_token_cors_and_the_built_page(serve: Any, model: Path, tmp_path: Path) 
         assert page.headers["cross-origin-opener-policy"] == "same-origin"
         assert client.get("/run.wasm").headers["content-type"] == "application/wasm"
         assert client.get("/../setup.py").status_code == 404
+        assert client.get("/v1/segment", headers={"Authorization": "Bearer first-line"}).status_code == 405
         assert client.get("/readyz").status_code == 200
         for wrong in ({}, {"Authorization": "Bearer other"}, {"Authorization": "first-line"}):
             for path in ("/v1/effects", "/metrics"):
