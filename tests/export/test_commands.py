@@ -79,7 +79,8 @@ def test_what_the_config_asks_for_is_exported(project):
         (["--model_path", "run", "--output_op", "argmax", "--with_softmax"], "contradicts"),
         (["--model_path", "run", "--format", "onxx"], "Did you mean 'onnx'"),
         (["--model_path", "run", "--input_shape", "64"], "give 'H W' or 'N C H W'"),
-        (["--model_path", "run", "--opts", "export.bit_packed=True"], "export.bit_packed cannot be exported yet"),
+        (["--model_path", "run", "--with_softmax", "--opts", "export.bit_packed=True"], "packs a mask"),
+        (["--model_path", "run", "--upsample_in_graph", "off"], "class numbers cannot be upsampled"),
         (["--model_path", "run", "--device", "gpu:7"], "--device gpu:7"),
     ],
 )
