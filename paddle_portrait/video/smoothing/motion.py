@@ -26,9 +26,11 @@ class Motion(NamedTuple):
     trusted: np.ndarray
     still: np.ndarray
 
-    def carry(self, values: np.ndarray) -> np.ndarray:
-        """Bring ``values`` of the frame before (float32 h×w) to where their pixels are now."""
-        return _fetch(values, self.back)
+
+def carry(values: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """Bring ``values`` of the frame before, float32 h×w or h×w×2, to where their pixels are now."""
+    x, y = _targets(back)
+    return cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 class MotionFinder:
@@ -39,11 +41,15 @@ class MotionFinder:
 
     def __call__(self, before_rgb: np.ndarray, now_rgb: np.ndarray) -> Motion:
         """Return the motion from a frame, uint8 h×w×3, to a later one of the same size."""
+        back, forth = self.back(before_rgb, now_rgb), self.back(now_rgb, before_rgb)
+        there = carry(forth, back)
+        return Motion(back, (_squared_length(back + there) < _MOST_GAP) & _inside(back), _stands(back) & _stands(there))
+
+    def back(self, before_rgb: np.ndarray, now_rgb: np.ndarray) -> np.ndarray:
+        """Return only :attr:`Motion.back`, at half the cost."""
         before, now = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (before_rgb, now_rgb))
         self._flow.setFinestScale(_finest_scale((now.shape[0], now.shape[1])))
-        back, forth = self._flow.calc(now, before, None), self._flow.calc(before, now, None)
-        there = _fetch(forth, back)
-        return Motion(back, (_squared_length(back + there) < _MOST_GAP) & _inside(back), _stands(back) & _stands(there))
+        return self._flow.calc(now, before, None)
 
 
 def _finest_scale(size_hw: Size) -> int:
@@ -57,11 +63,6 @@ def _stands(flow: np.ndarray) -> np.ndarray:
 
 def _squared_length(flow: np.ndarray) -> np.ndarray:
     return flow[..., 0] ** 2 + flow[..., 1] ** 2
-
-
-def _fetch(values: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    x, y = _targets(flow)
-    return cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _inside(flow: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from paddle_portrait.video.smoothing import FILTERS
-from paddle_portrait.video.smoothing.motion import MotionFinder
+from paddle_portrait.video.smoothing.motion import MotionFinder, carry
 
 _SURE = 0.9  # the network is sure of person above, of background below one minus this
 # Share of the network's answer in the result, by (network sure, picture moves there).
@@ -37,7 +37,7 @@ class OpticFlowFilter:
                 np.where(motion.still, _SHARES[False, False], _SHARES[False, True]),
             ).astype(np.float32)
             share[~motion.trusted] = 1.0
-            carried = motion.carry(self._last[1])
+            carried = carry(self._last[1], motion.back)
             person_prob = carried + share * (person_prob - carried)
         self._last = (frame_rgb, person_prob)
         return person_prob

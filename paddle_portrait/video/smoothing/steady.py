@@ -7,7 +7,7 @@ import numpy as np
 
 from paddle_portrait.errors import UserError
 from paddle_portrait.video.smoothing import TemporalFilter
-from paddle_portrait.video.smoothing.motion import MotionFinder
+from paddle_portrait.video.smoothing.motion import MotionFinder, carry
 
 _THUMB = (24, 16)  # width and height at which two frames are compared in place
 _CHANGED = 24  # grey levels: a part of the thumb that differs by more shows something else
@@ -58,7 +58,7 @@ class Steadier:
 
     def __init__(self, smooth: TemporalFilter) -> None:
         self.smooth = smooth
-        self._motion_between = MotionFinder()
+        self._motion = MotionFinder()
         self._last: tuple[np.ndarray, np.ndarray] | None = None
 
     def __call__(self, frame_rgb: np.ndarray, person_prob: np.ndarray | None, begins: bool = False) -> np.ndarray:
@@ -74,8 +74,10 @@ class Steadier:
             self.smooth.reset()
         if person_prob is None:
             assert self._last is not None and not begins, "the network sees the first frame of every scene"
-            person_prob = self._motion_between(self._last[0], frame_rgb).carry(self._last[1])
-        person = self.smooth(frame_rgb, person_prob)
+            # Past the filter: it would take what was carried for an answer, and hold on to its errors.
+            person = carry(self._last[1], self._motion.back(self._last[0], frame_rgb))
+        else:
+            person = self.smooth(frame_rgb, person_prob)
         self._last = (frame_rgb, person)
         return person
 
