@@ -184,9 +184,9 @@ def test_a_file_of_another_export(make_export, photo):
     with pytest.raises(UserError, match="is not the file that was exported"):
         Predictor.load(directory)
 
-    ours["version"] = 2
+    ours["version"] = 9
     (directory / "deploy.yaml").write_text(yaml.safe_dump(content))
-    with pytest.raises(UserError, match="version is 2; this version reads 1"):
+    with pytest.raises(UserError, match="version is 9; this version reads 1 and 2"):
         Predictor.load(directory)
 
 

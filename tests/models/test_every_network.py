@@ -265,7 +265,7 @@ def exported(
     names = {
         item.callspec.params["case"]
         for item in request.session.items
-        if "exported" in getattr(item, "fixturenames", ())
+        if item.path == request.path and "exported" in getattr(item, "fixturenames", ())
     }
     folder = tmp_path_factory.mktemp("networks")
     results: dict[str, Exported | Exception] = {}
