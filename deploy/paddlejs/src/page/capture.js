@@ -89,7 +89,6 @@ export function offerIdPhotos(studio) {
     if (draw()) byId('id-dialog').showModal();
     else complain('There is nobody in the picture.');
   });
-  select.addEventListener('input', draw);
-  color.addEventListener('input', draw);
+  for (const input of [select, color]) input.addEventListener('input', () => taken && draw());
   byId('id-save').addEventListener('click', () => savePicture(canvas, `id-photo-${timestamp()}.png`));
 }

@@ -17,11 +17,11 @@ function fillDown(context, colors) {
   context.fillRect(0, 0, WIDTH, HEIGHT);
 }
 
-/** @param {CanvasRenderingContext2D} context @param {number} x @param {number} y @param {number} radius @param {string} color */
-function glow(context, x, y, radius, color) {
+/** @param {CanvasRenderingContext2D} context @param {number} x @param {number} y @param {number} radius @param {string} rgb @param {number} opacity */
+function glow(context, x, y, radius, rgb, opacity) {
   const gradient = context.createRadialGradient(x, y, 0, x, y, radius);
-  gradient.addColorStop(0, color);
-  gradient.addColorStop(1, 'transparent');
+  gradient.addColorStop(0, `rgb(${rgb} / ${opacity}%)`);
+  gradient.addColorStop(1, `rgb(${rgb} / 0%)`); // 'transparent' would be black on the way
   context.fillStyle = gradient;
   context.fillRect(0, 0, WIDTH, HEIGHT);
 }
@@ -44,14 +44,14 @@ const SCENES = [
     name: 'Studio',
     paint(context) {
       fillDown(context, ['#4b5563', '#374151', '#111827']);
-      glow(context, WIDTH * 0.5, HEIGHT * 0.4, 620, 'rgb(226 232 240 / 75%)');
+      glow(context, WIDTH * 0.5, HEIGHT * 0.4, 620, '226 232 240', 75);
     },
   },
   {
     name: 'Evening hills',
     paint(context) {
       fillDown(context, ['#1e1b4b', '#7c3aed', '#fb7185', '#fdba74']);
-      glow(context, WIDTH * 0.72, HEIGHT * 0.62, 300, 'rgb(255 244 214 / 95%)');
+      glow(context, WIDTH * 0.72, HEIGHT * 0.62, 300, '255 244 214', 95);
       hills(context, 560, 34, 1, '#6d3f7a');
       hills(context, 630, 28, 2.4, '#432a5e');
       hills(context, 690, 18, 4, '#231a3d');
@@ -76,8 +76,8 @@ const SCENES = [
     name: 'Mint',
     paint(context) {
       fillDown(context, ['#d9f7ec', '#9be3cf']);
-      glow(context, WIDTH * 0.2, HEIGHT * 0.2, 700, 'rgb(255 255 255 / 90%)');
-      glow(context, WIDTH * 0.9, HEIGHT * 0.9, 600, 'rgb(45 156 173 / 45%)');
+      glow(context, WIDTH * 0.2, HEIGHT * 0.2, 700, '255 255 255', 90);
+      glow(context, WIDTH * 0.9, HEIGHT * 0.9, 600, '45 156 173', 45);
     },
   },
 ];
@@ -97,7 +97,7 @@ export class MovingSky {
     fillDown(context, ['#3b82f6', '#93c5fd', '#e0f2fe']);
     for (let i = 0; i < 14; i++) {
       const x = ((i * 317 + now * (0.02 + 0.004 * (i % 5))) % (WIDTH + 600)) - 300;
-      glow(context, x, 90 + (i * 97) % 420, 130 + (i * 41) % 120, 'rgb(255 255 255 / 75%)');
+      glow(context, x, 90 + (i * 97) % 420, 130 + (i * 41) % 120, '255 255 255', 75);
     }
     return this.canvas;
   }
