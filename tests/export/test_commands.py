@@ -80,7 +80,7 @@ def test_what_the_config_asks_for_is_exported(project):
         (["--model_path", "run", "--format", "onxx"], "Did you mean 'onnx'"),
         (["--model_path", "run", "--input_shape", "64"], "give 'H W' or 'N C H W'"),
         (["--model_path", "run", "--with_softmax", "--opts", "export.bit_packed=True"], "packs a mask"),
-        (["--model_path", "run", "--upsample_in_graph", "off"], "class numbers cannot be upsampled"),
+        (["--model_path", "run", "--output_op", "argmax", "--upsample_in_graph", "off"], "class numbers cannot"),
         (["--model_path", "run", "--device", "gpu:7"], "--device gpu:7"),
     ],
 )
