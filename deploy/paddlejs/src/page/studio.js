@@ -79,8 +79,9 @@ export class Studio {
     this.#tellBusy();
   }
 
+  /** A film is always worked on; it is busy only as long as it does not show what was asked for. */
   #tellBusy() {
-    this.canvas.ariaBusy = String(this.#busy || this.#stale || this.#dirty);
+    this.canvas.ariaBusy = String((this.#busy && !this.source?.live) || this.#stale || this.#dirty);
   }
 
   /** @param {number} now */
