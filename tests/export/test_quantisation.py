@@ -16,7 +16,9 @@ from onnx import numpy_helper
 from paddle import nn
 
 from paddle_portrait.cli.quantize import main
+from paddle_portrait.config import load_config
 from paddle_portrait.export import ExportError, export_model
+from paddle_portrait.export.quantisation import Request, quantise
 from paddle_portrait.export.quantisation.gate import Outcome, QuantisationError
 from paddle_portrait.export.quantisation.graph import convolutions, simplified
 from paddle_portrait.export.quantisation.judging import Drop, Judgement, miou_drop
@@ -29,6 +31,7 @@ from paddle_portrait.export.quantisation.weight_only import quantise_weights
 from paddle_portrait.inference import Predictor
 from paddle_portrait.models import SegOutput
 from paddle_portrait.models.fake_quantisation import calibrate, layers_to_round, round_layers
+from paddle_portrait.registry import DATASETS
 
 SIZE = (64, 48)
 TRANSFORMS = [{"type": "Resize", "target_size": [48, 64]}, {"type": "Normalize"}]
@@ -286,6 +289,20 @@ def test_the_command_adds_a_target_that_the_predictor_runs(exported, config, pho
     answers = [Predictor.load(tmp_path / "copy", name)(photo) for name in ("onnx", target)]
     assert 0 < np.abs(answers[0] - answers[1]).max() < 0.2
     assert Predictor.load(tmp_path / "copy").backend_name == "onnx"  # auto does not lower the precision
+
+
+def test_a_network_trained_for_int8_is_proved_against_itself(exported, config, photo, tmp_path, inputs):
+    network = encoder()
+    round_layers(network, layers_to_round(network, ["aux_head"]))
+    calibrate(network, [paddle.to_tensor(np.concatenate(inputs))])
+    sets = [
+        DATASETS.build_node(load_config(str(config)).component(section)) for section in ("train_dataset", "val_dataset")
+    ]
+    request = Request(exported, tmp_path / "copy", "learned", *sets, max_miou_drop=50, keep_float=(), network=network)
+    assert quantise(request).int8_share == 1.0
+    proof = json.loads((tmp_path / "copy" / "parity.json").read_text())["targets"]["onnx_int8"]
+    assert proof["passed"] and proof["mean_abs_diff"] < 1e-4
+    assert Predictor.load(tmp_path / "copy", "onnx_int8")(photo).shape == photo.shape[:2]
 
 
 def test_what_is_not_good_enough_leaves_nothing_and_exits_2(exported, config, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,16 +22,21 @@ _PORTRAIT_HW = (256, 192)
 
 
 def compare(
-    floating: Predictor, quantised: Predictor, name: str, directory: Path, photos: tuple[int, int]
+    expected: Callable[[np.ndarray], np.ndarray],
+    quantised: Predictor,
+    name: str,
+    directory: Path,
+    photos: tuple[int, int] = (0, 0),
 ) -> TargetParity:
-    """Return the entry of ``parity.json``: the quantised graph against the float one.
+    """Return the entry of ``parity.json``: the quantised graph against what it was made from.
 
     Differences are those on generated portraits; the IoU of the masks is that of these and of the photos together.
     There is no noise among the pictures, as there is for other targets: what rounding makes of a mask of noise says
     nothing about people.
 
     Args:
-        floating: the export's ``onnx``, which has passed its own proof against the trained network.
+        expected: from the graph's input to the person's probability, N×h×w: the float graph's, or that of the network
+            trained for int8.
         quantised: what is proved.
         name: of the target.
         directory: where its files are.
@@ -40,8 +46,8 @@ def compare(
 
     differences, (overlap, union) = [], photos
     for seed in range(_PORTRAITS):
-        tensor, _ = floating.prepare(render_portrait(seed, _PORTRAIT_HW)[0])
-        wanted, found = (one.person_at_network_size(tensor) for one in (floating, quantised))
+        tensor, _ = quantised.prepare(render_portrait(seed, _PORTRAIT_HW)[0])
+        wanted, found = expected(tensor), quantised.person_at_network_size(tensor)
         differences.append(np.abs(wanted.astype(np.float64) - found).ravel())
         overlap += int(((wanted > 0.5) & (found > 0.5)).sum())
         union += int(((wanted > 0.5) | (found > 0.5)).sum())
@@ -83,7 +89,7 @@ def place(
     name = folder.name
     if not parity.passed:
         raise ParityError(
-            f"{name} departs too far from the float graph: IoU of the masks {parity.mask_iou:.4f}, largest "
+            f"{name} departs too far from what it was made from: IoU of the masks {parity.mask_iou:.4f}, largest "
             f"difference {parity.max_abs_diff:.3g}; {parity.limited} must keep to {parity.limit:g}. Nothing is kept."
         )
     finished = scratch / "finished"

@@ -13,6 +13,7 @@ import numpy as np
 from paddle_portrait.console import logger
 from paddle_portrait.export.compact import store_compactly
 from paddle_portrait.export.errors import ExportError
+from paddle_portrait.export.parity import TargetParity
 from paddle_portrait.export.publish import staging
 from paddle_portrait.export.quantisation.gate import LEAST_INT8_SHARE, Outcome
 from paddle_portrait.export.quantisation.graph import constants, simplified
@@ -119,11 +120,26 @@ def quantise(request: Request) -> Outcome:
         outcome.require(request.max_miou_drop)
         report = {**outcome.to_dict(), **_origin(request)}
         (directory / target / REPORT_FILE).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-        first = found.judgements[1]
-        parity = compare(work.predictor, _predictor(work, directory), target, directory, first.overlap)
+        parity = _prove(work, directory, found.judgements[1])
         files = TargetFiles(_MODEL_FILE, others=(REPORT_FILE,))
         place(directory / target, files, parity, request.model_dir, request.save_dir, scratch)
     return outcome
+
+
+def _prove(work: _Work, directory: Path, judgement: Judgement) -> TargetParity:
+    """Compare the quantised graph with the float one, or with the network that was trained for int8."""
+    quantised, network = _predictor(work, directory), work.request.network
+    if work.request.scheme != LEARNED or network is None:
+        expected = work.predictor.person_at_network_size
+        return compare(expected, quantised, work.scheme.target, directory, judgement.overlap)
+
+    import paddle
+
+    from paddle_portrait.engine.inferring import person_probability
+
+    return compare(
+        lambda tensor: person_probability(network, paddle.to_tensor(tensor)), quantised, work.scheme.target, directory
+    )
 
 
 def attempt(request: Request, scratch: Path) -> Attempt:
