@@ -129,6 +129,10 @@ def browser(files: dict[str, Path]) -> Iterator[Any]:
         chromium.close()
 
 
+def _answer(content: Any, route: Any) -> None:
+    route.fulfill(json=content)
+
+
 @pytest.fixture(scope="module")
 def open_page(browser: Any, url: str) -> Iterator[Callable[..., Any]]:
     """Return a function that opens the page; no console error and no request elsewhere may happen in any of them."""
@@ -150,7 +154,7 @@ def open_page(browser: Any, url: str) -> Iterator[Callable[..., Any]]:
         page.on("request", look)
         page.add_init_script(before)
         for pattern, answer in (routes or {}).items():
-            page.context.route(pattern, lambda route, answer=answer: route.fulfill(json=answer))
+            page.context.route(pattern, functools.partial(_answer, answer))
         page.goto(url + query)
         pages.append(page)
         return page

@@ -48,7 +48,9 @@ def mask(page: Any) -> np.ndarray:
 
 def upload(page: Any, path: Path) -> None:
     """Open a picture, and wait for its result."""
+    page.evaluate("document.getElementById('status').textContent = ''")
     page.set_input_files("#file", path)
+    page.wait_for_selector(f"#status:has-text('{path.name} opened')", state="attached")
     settle(page)
 
 

@@ -64,7 +64,7 @@ def test_smoothing_over_time(filmed: Any) -> None:
             next_frames(filmed, 1)
             steps.append(np.abs(canvas(filmed)[..., 3] - before).mean())
         unrest[smoothing] = np.mean(steps)
-    assert unrest[0.95] < 0.7 * unrest[0]
+    assert unrest[0.95] < 0.85 * unrest[0]  # the person moves, too, and that must show
 
 
 @pytest.mark.parametrize(
