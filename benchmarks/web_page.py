@@ -104,12 +104,12 @@ def write_table(figures: dict[str, Any], load: float | None) -> None:
 
 def main() -> None:
     """Measure every runtime, record, and write the table."""
-    from playwright.sync_api import sync_playwright
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=60, help="frames for each runtime (default: 60)")
     parser.add_argument("--runtimes", nargs="+", choices=list(LABELS), default=list(LABELS), help="default: all")
     arguments = parser.parse_args()
+    from playwright.sync_api import sync_playwright
+
     if not (DIST / "index.html").is_file():
         raise SystemExit("the page is not built: make web")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, directory=str(DIST)))
