@@ -10,7 +10,15 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 # In this order: later ones work on what earlier ones leave. Each is a module here with ``apply(graph) -> places``.
-REWRITES = ("class_difference", "late_upsampling", "aligned_channels", "channel_routing", "added_products")
+REWRITES = (
+    "class_difference",
+    "early_mixing",
+    "late_upsampling",
+    "slopes",
+    "aligned_channels",
+    "channel_routing",
+    "added_products",
+)
 
 LIMIT = 1e-4
 

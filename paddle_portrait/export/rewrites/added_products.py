@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from onnx import NodeProto
 
-from paddle_portrait.export.rewrites.channels import is_full
-from paddle_portrait.export.rewrites.graph import Graph, attribute
+from paddle_portrait.export.rewrites.channels import is_pointwise
+from paddle_portrait.export.rewrites.graph import Graph
 
 
 def apply(graph: Graph) -> int:
@@ -19,7 +19,7 @@ def apply(graph: Graph) -> int:
     for node in [node for node in graph.nodes if node.op_type == "Add"]:
         makers = [graph.maker(name) for name in node.input]
         for convolution, product, name in zip(makers, makers[::-1], node.input[::-1], strict=True):
-            if _is_pointwise(graph, convolution) and _is_product(graph, product):
+            if _may_join(graph, convolution) and _is_product(graph, product):
                 _rewrite(graph, node, convolution, name)  # type: ignore[arg-type]
                 places += 1
                 break
@@ -34,13 +34,12 @@ def _is_product(graph: Graph, node: NodeProto | None) -> bool:
     return product is not None and product.op_type == "MatMul" and node.output[0] not in graph.outputs
 
 
-def _is_pointwise(graph: Graph, node: NodeProto | None) -> bool:
-    if node is None or not is_full(graph, node) or len(graph.readers(node.output[0])) != 1 or len(node.input) > 2:
+def _may_join(graph: Graph, node: NodeProto | None) -> bool:
+    """Tell whether a node is a 1×1 convolution without bias of one image of known size, read by nobody else."""
+    if node is None or not is_pointwise(graph, node) or len(node.input) > 2 or len(graph.readers(node.output[0])) != 1:
         return False
     shape = graph.shape(node.input[0])
-    plain = list(attribute(node, "strides", [1, 1])) == [1, 1] and not any(attribute(node, "pads", []))
-    kernel = graph.stored[node.input[1]].shape[2:]
-    return plain and kernel == (1, 1) and shape is not None and shape[0] == 1 and None not in shape
+    return shape is not None and shape[0] == 1 and None not in shape
 
 
 def _rewrite(graph: Graph, added: NodeProto, convolution: NodeProto, other: str) -> None:

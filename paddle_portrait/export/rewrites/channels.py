@@ -91,10 +91,19 @@ def _convolution_behind(graph: Graph, name: str) -> NodeProto | None:
 
 
 def is_full(graph: Graph, node: NodeProto) -> bool:
+    """Tell whether a node is a convolution of all channels together, with stored weights."""
     return node.op_type == "Conv" and attribute(node, "group", 1) == 1 and _has_stored_weights(graph, node)
 
 
+def is_pointwise(graph: Graph, node: NodeProto) -> bool:
+    """Tell whether a node is a 1×1 convolution that mixes all channels of each pixel, with stored weights."""
+    if not is_full(graph, node) or graph.stored[node.input[1]].shape[2:] != (1, 1):
+        return False
+    return all(side == 1 for side in attribute(node, "strides", [1, 1])) and not any(attribute(node, "pads", []))
+
+
 def is_depthwise(graph: Graph, node: NodeProto) -> bool:
+    """Tell whether a node is a convolution of each channel for itself, with stored weights."""
     if node.op_type != "Conv" or not _has_stored_weights(graph, node):
         return False
     outputs, each = graph.stored[node.input[1]].shape[:2]

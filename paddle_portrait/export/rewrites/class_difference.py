@@ -10,9 +10,7 @@ import numpy as np
 from onnx import NodeProto
 
 from paddle_portrait.export.rewrites.graph import Graph, attribute
-
-_LINEAR = {"linear", "nearest"}
-
+from paddle_portrait.export.rewrites.resizes import is_linear, take_channels
 
 def apply(graph: Graph) -> int:
     """Rewrite every such place; return how many there were."""
@@ -23,39 +21,35 @@ def apply(graph: Graph) -> int:
 
 
 def _rewrite(graph: Graph, difference: NodeProto) -> bool:
-    slices = [graph.maker(name) for name in difference.input]
-    resize = _resize_of(graph, slices)
-    if resize is None:
+    slices = _slices(graph, difference)
+    if slices is None:
         return False
-    channels = [_channel(graph, node) for node in slices]  # type: ignore[arg-type]
-    if sorted(channels, key=lambda channel: -1 if channel is None else channel) != [0, 1]:
+    classes = slices[0].input[0]
+    channels = [_channel(graph, node) for node in slices]
+    if channels not in ([0, 1], [1, 0]) or len(graph.readers(classes)) != 2 or classes in graph.outputs:
         return False
-    before = resize.input[0]
     sign = 1.0 if channels == [1, 0] else -1.0
-    single = _folded(graph, before, sign) or _subtracted(graph, before, sign)
-    resize.input[0] = single
-    if len(resize.input) > 3 and resize.input[3]:
-        resize.input[3] = _one_channel(graph, resize.input[3])
-    resize.output[0] = difference.output[0]
-    graph.remove([difference, *slices])  # type: ignore[list-item]
+    last = graph.maker(classes)
+    if last is not None and is_linear(last):
+        before = last.input[0]
+        alone = len(graph.readers(before)) == 1 and before not in graph.outputs
+        if not (alone and _fold(graph, graph.maker(before), sign)):
+            last.input[0] = _subtracted(graph, before, sign)
+        take_channels(graph, last, 1)
+    elif last is None or not _fold(graph, last, sign):
+        return False
+    last.output[0] = difference.output[0]
+    graph.remove([difference, *slices])
     graph.changed()
     return True
 
 
-def _resize_of(graph: Graph, slices: list[NodeProto | None]) -> NodeProto | None:
-    """Return the resize of two channels that exactly these two slices read."""
-    if any(node is None or node.op_type != "Slice" for node in slices) or slices[0] is slices[1]:
+def _slices(graph: Graph, difference: NodeProto) -> list[NodeProto] | None:
+    """Return the two slices of one tensor of two channels that nothing but the difference reads."""
+    slices = [node for name in difference.input if (node := graph.maker(name)) and node.op_type == "Slice"]
+    if len(slices) != 2 or slices[0].input[0] != slices[1].input[0] or graph.channels(slices[0].input[0]) != 2:
         return None
-    sources = {node.input[0] for node in slices if node is not None}
-    resize = graph.maker(sources.pop()) if len(sources) == 1 else None
-    if resize is None or resize.op_type != "Resize" or attribute(resize, "mode", "nearest") not in _LINEAR:
-        return None
-    read_otherwise = len(graph.readers(resize.output[0])) != 2 or resize.output[0] in graph.outputs
-    if read_otherwise or graph.channels(resize.input[0]) != 2:
-        return None
-    if any(len(graph.readers(node.output[0])) != 1 for node in slices if node is not None):
-        return None
-    return resize
+    return slices if all(len(graph.readers(node.output[0])) == 1 for node in slices) else None
 
 
 def _channel(graph: Graph, node: NodeProto) -> int | None:
@@ -68,17 +62,18 @@ def _channel(graph: Graph, node: NodeProto) -> int | None:
     return taken[0] if axis == 1 and len(taken) == 1 else None
 
 
-def _folded(graph: Graph, name: str, sign: float) -> str | None:
-    """Return the difference as the single channel of the convolution that made both; None where there is none."""
-    node = graph.maker(name)
-    if node is None or node.op_type != "Conv" or attribute(node, "group", 1) != 1 or name in graph.outputs:
-        return None
-    if len(graph.readers(name)) != 1 or any(each not in graph.stored for each in node.input[1:]):
-        return None
+def _fold(graph: Graph, node: NodeProto | None, sign: float) -> bool:
+    """Let the convolution that makes both classes make their difference; tell whether there is such a convolution."""
+    if node is None or node.op_type not in ("Conv", "ConvTranspose") or attribute(node, "group", 1) != 1:
+        return False
+    if any(name not in graph.stored for name in node.input[1:]):
+        return False
     for position in range(1, len(node.input)):
         values = graph.stored[node.input[position]]
-        node.input[position] = graph.store(sign * (values[1:] - values[:1]), node.input[position])
-    return name
+        axis = 1 if node.op_type == "ConvTranspose" and position == 1 else 0
+        first, second = np.split(values, 2, axis)
+        node.input[position] = graph.store(sign * (second - first), node.input[position])
+    return True
 
 
 def _subtracted(graph: Graph, name: str, sign: float) -> str:
@@ -87,17 +82,4 @@ def _subtracted(graph: Graph, name: str, sign: float) -> str:
     graph.add("Slice", [name, zero, one, one], [first])
     graph.add("Slice", [name, one, two, one], [second])
     graph.add("Sub", [second, first] if sign > 0 else [first, second], [single])
-    return single
-
-
-def _one_channel(graph: Graph, sizes: str) -> str:
-    """Return the sizes of a resize with one channel in place of two."""
-    known = graph.stored.get(sizes)
-    if known is not None:
-        return graph.store(np.array([known[0], 1, *known[2:]], known.dtype), sizes)
-    bounds = [graph.store(np.array([value], np.int64), "bound") for value in (0, 1, 2, 4)]
-    count, sides, single = (graph.new_name(f"{sizes}.{part}") for part in ("count", "sides", "single"))
-    graph.add("Slice", [sizes, bounds[0], bounds[1], bounds[0]], [count])
-    graph.add("Slice", [sizes, bounds[2], bounds[3], bounds[0]], [sides])
-    graph.add("Concat", [count, bounds[1], sides], [single], axis=0)
     return single

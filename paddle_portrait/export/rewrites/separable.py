@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import NodeProto, helper
 
-from paddle_portrait.export.rewrites.channels import is_depthwise, is_full
+from paddle_portrait.export.rewrites.channels import is_depthwise, is_pointwise
 from paddle_portrait.export.rewrites.graph import Graph
 
 
@@ -48,11 +48,9 @@ def only_separable(graph: Graph, name: str) -> Separable | None:
     if depthwise is None or not is_depthwise(graph, depthwise) or depthwise.input[0] != name:
         return None
     pointwise = _only_reader(graph, depthwise.output[0])
-    if pointwise is None or not is_full(graph, pointwise) or pointwise.input[0] != depthwise.output[0]:
+    if pointwise is None or not is_pointwise(graph, pointwise) or pointwise.input[0] != depthwise.output[0]:
         return None
     weight = graph.stored[pointwise.input[1]].astype(np.float64)
-    if weight.shape[2:] != (1, 1) or any(one.name == "pads" and any(one.ints) for one in pointwise.attribute):
-        return None
     mixing = weight[:, :, 0, 0]
     bias = _bias(graph, pointwise) + mixing @ _bias(graph, depthwise)
     taps = graph.stored[depthwise.input[1]]
