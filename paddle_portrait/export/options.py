@@ -23,6 +23,8 @@ class ExportOptions:
         pad_input_channels: take this many channels, of which those beyond the image's are ignored; None: its own.
         upsample_in_graph: False leaves the network's last resize to the host.
         normalise_in_graph: take uint8 levels and normalise them in the graph.
+        rewrites: write the ONNX graph in a form that computes the same in less time; False: layer by layer, as
+            quantisers of trained ranges want it.
 
     Raises:
         UserError: a value is unknown, or two of them exclude each other.
@@ -34,6 +36,7 @@ class ExportOptions:
     pad_input_channels: int | None = None
     upsample_in_graph: bool = True
     normalise_in_graph: bool = False
+    rewrites: bool = True
 
     def __post_init__(self) -> None:
         if self.output_op not in OUTPUT_OPS:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -77,7 +77,8 @@ class TargetParity:
     """One target's entry in ``parity.json``. Differences are between probabilities, so at most 1.
 
     ``ran`` False means that this machine cannot run the target; ``passed`` is None then, and nothing is proved.
-    ``limit`` is the most that ``limited`` (``"max_abs_diff"``) may be, or the least (``"mask_iou"``).
+    ``limit`` is the most that ``limited`` (``"max_abs_diff"``) may be, or the least (``"mask_iou"``). ``rewrites``
+    lists what made its graph quicker.
     """
 
     ran: bool
@@ -91,6 +92,7 @@ class TargetParity:
     bytes: int
     operators: dict[str, int]
     runtime: str | None
+    rewrites: list[dict[str, Any]] = field(default_factory=list)
 
 
 def make_trials(
@@ -190,6 +192,9 @@ def measure(directory: Path, name: str, trials: Sequence[Trial], output_op: str)
     operators = load_target(name).count_operators(directory, files)
     checked = _Checked(directory, deploy, name, trials, output_op, dict(sorted(operators.items())))
     found = {name: checked.run(files, limit_of(name))}
+    rewrites = getattr(load_target(name), "rewrites", None)
+    if rewrites is not None:
+        found[name].rewrites = rewrites(directory, files)
     limits = variant_limits_of(name)
     for variant in files.variants:
         entry = files.variant(variant)

@@ -199,6 +199,7 @@ def _start(request: Request, scratch: Path) -> _Work:
 def _export_plain(network: nn.Layer, deploy: DeployFile, scratch: Path) -> Path:
     """Export a network trained for int8 in float, with its rounded weights; return the ONNX file."""
     from paddle_portrait.export.exporter import export_model
+    from paddle_portrait.export.options import ExportOptions
 
     plain, _ = split(network)
     assert deploy.input_shape is not None and deploy.output_op is not None  # our own exports say both
@@ -208,9 +209,9 @@ def _export_plain(network: nn.Layer, deploy: DeployFile, scratch: Path) -> Path:
         deploy.transforms,
         folder,
         ("onnx",),
-        deploy.output_op,
-        deploy.input_shape,
+        input_shape=deploy.input_shape,
         channels=deploy.input_shape[1],
+        options=ExportOptions(deploy.output_op, rewrites=False),
     )
     return folder / "onnx" / _MODEL_FILE
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from paddle_portrait.export.child import run_converter
 from paddle_portrait.export.job import ExportJob
 from paddle_portrait.export.targets import require_packages
+from paddle_portrait.export.targets.onnx import plain_graph
 from paddle_portrait.inference.deploy_file import TargetFiles
 
 _CHILD = "paddle_portrait.export.mnn_child"
@@ -19,9 +20,9 @@ _WIRING = {"Input", "Const"}
 def write(job: ExportJob, folder: Path) -> TargetFiles:
     """Convert the job's ONNX graph."""
     require_packages("mnn", ("MNN",), "pip install MNN")
-    source, files = job.build("onnx")
+    source = plain_graph(job)
     result = folder / "model.mnn"
-    run_converter("mnn", _CHILD, ["ONNX", str(source / files.model), str(result)], result)
+    run_converter("mnn", _CHILD, ["ONNX", str(source), str(result)], result)
     return TargetFiles(result.name)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from paddle_portrait.export.child import run_program
 from paddle_portrait.export.job import ExportJob
 from paddle_portrait.export.targets import require_packages
+from paddle_portrait.export.targets.onnx import plain_graph
 from paddle_portrait.inference.deploy_file import TargetFiles
 
 # pnnx demands PyTorch for its Python part alone, which is not used here: its converter is a program of its own.
@@ -32,11 +33,11 @@ def refusal(job: ExportJob) -> str | None:
 def write(job: ExportJob, folder: Path) -> TargetFiles:
     """Convert the job's ONNX graph."""
     require_packages("ncnn", ("pnnx",), _INSTALL)
-    source, files = job.build("onnx")
+    source = plain_graph(job)
     # pnnx writes a dozen files beside the one that it reads.
     graph = folder / "pnnx" / "model.onnx"
     graph.parent.mkdir()
-    shutil.copyfile(source / files.model, graph)
+    shutil.copyfile(source, graph)
     shape = ",".join(str(size) for size in job.input_shape)
     result = graph.with_name("model.ncnn.param")
     run_program("ncnn", [str(_converter()), graph.name, f"inputshape=[{shape}]", "fp16=0"], result)

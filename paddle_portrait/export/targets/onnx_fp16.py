@@ -10,7 +10,7 @@ from paddle_portrait.export.compact import store_compactly
 from paddle_portrait.export.job import ExportJob
 from paddle_portrait.export.rounding import Rounding, portrait_inputs, weights_to_keep
 from paddle_portrait.export.targets import HALF_LIMIT, require_packages
-from paddle_portrait.export.targets.onnx import count_operators
+from paddle_portrait.export.targets.onnx import count_operators, plain_graph
 from paddle_portrait.export.transforms import normalising_lines
 from paddle_portrait.inference.deploy_file import TargetFiles
 
@@ -22,8 +22,7 @@ LIMIT = HALF_LIMIT
 def write(job: ExportJob, folder: Path) -> TargetFiles:
     """Store the weights of the job's ONNX graph in float16, except those that the limit does not allow."""
     require_packages("onnx_fp16", ("onnxruntime",), "pip install onnxruntime")
-    source, files = job.build("onnx")
-    graph = source / files.model
+    graph = plain_graph(job)
     keep = weights_to_keep(Rounding(graph, _inputs(job)), LIMIT.value) if _gives_floats(job) else ()
     store_compactly(graph, folder / "model.onnx", rounded=True, keep=keep)
     return TargetFiles("model.onnx")

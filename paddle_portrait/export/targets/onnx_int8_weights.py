@@ -6,7 +6,7 @@ from pathlib import Path
 
 from paddle_portrait.export.job import ExportJob
 from paddle_portrait.export.targets import INT8_LIMIT
-from paddle_portrait.export.targets.onnx import count_operators
+from paddle_portrait.export.targets.onnx import count_operators, plain_graph
 from paddle_portrait.inference.deploy_file import TargetFiles
 
 __all__ = ["LIMIT", "count_operators", "write"]
@@ -21,6 +21,5 @@ def write(job: ExportJob, folder: Path) -> TargetFiles:
     from paddle_portrait.export.quantisation.graph import simplified
     from paddle_portrait.export.quantisation.weight_only import quantise_weights
 
-    source, files = job.build("onnx")
-    onnx.save(quantise_weights(simplified(source / files.model)), str(folder / "model.onnx"))
+    onnx.save(quantise_weights(simplified(plain_graph(job))), str(folder / "model.onnx"))
     return TargetFiles("model.onnx")

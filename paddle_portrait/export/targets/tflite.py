@@ -10,6 +10,7 @@ from paddle_portrait.environments import SideEnvironment
 from paddle_portrait.export.child import run_converter
 from paddle_portrait.export.errors import MissingPackageError
 from paddle_portrait.export.job import ExportJob
+from paddle_portrait.export.targets.onnx import plain_graph
 from paddle_portrait.inference.deploy_file import TargetFiles
 
 ENVIRONMENT = SideEnvironment(
@@ -32,11 +33,11 @@ def refusal(job: ExportJob) -> str | None:
 def write(job: ExportJob, folder: Path) -> TargetFiles:
     """Convert the job's ONNX graph; the image goes in as N×H×W×C, the output stays N×C×H×W."""
     python = ENVIRONMENT.require("format tflite", MissingPackageError)
-    source, files = job.build("onnx")
+    source = plain_graph(job)
     # Beside the file it writes reports and schemas.
     result = folder / "onnx2tf" / "model_float32.tflite"
     result.parent.mkdir()
-    arguments = ["-i", str(source / files.model), "-o", str(result.parent), "-n", "-v", "error"]
+    arguments = ["-i", str(source), "-o", str(result.parent), "-n", "-v", "error"]
     run_converter("tflite", "onnx2tf", arguments, result, python)
     shutil.move(result, folder / "model.tflite")
     return TargetFiles("model.tflite")
