@@ -12,6 +12,7 @@ from onnx import NodeProto
 from paddle_portrait.export.rewrites.graph import Graph, attribute
 from paddle_portrait.export.rewrites.resizes import is_linear, take_channels
 
+
 def apply(graph: Graph) -> int:
     """Rewrite every such place; return how many there were."""
     places = 0

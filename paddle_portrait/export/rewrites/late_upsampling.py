@@ -83,13 +83,13 @@ def _fits(graph: Graph, resize: NodeProto, pair: Separable, channels: slice) -> 
     if any(list(attribute(pair.depthwise, name, values)) != values for name, values in wanted.items()):
         return False
     taps, outputs, inputs = math.prod(kernel), len(pair.mixing), channels.stop - channels.start
-    (low_h, low_w), (high_h, high_w) = small[2:], large[2:]  # type: ignore[misc]
+    (low_h, low_w), (high_h, high_w) = small[2:], large[2:]
     if high_h % _BANDS:  # type: ignore[operator]
         return False
     before = high_h * high_w * inputs * (taps + outputs)  # type: ignore[operator]
     rows = kernel[0] * low_h
     behind = outputs * high_w * (rows * kernel[1] * low_w + rows * high_h // _BANDS)  # type: ignore[operator]
-    return taps * outputs * inputs * low_h * low_w + behind < _WORTH * before  # type: ignore[operator]
+    return taps * outputs * inputs * low_h * low_w + behind < _WORTH * before
 
 
 def _mix_first(graph: Graph, resize: NodeProto, pair: Separable, channels: slice) -> str:
