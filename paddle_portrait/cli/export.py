@@ -28,6 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--pad_input_channels", type=int, metavar="N", help="take N channels, such as 4; the further ones are ignored")
     add("--upsample_in_graph", choices=("on", "off"), help="off: the last resize is left to the host (default: on)")
     add("--normalise_in_graph", action="store_true", help="take uint8 levels; mean and std are in the graph")
+    add("--rewrites", choices=("on", "off"), help="off: the ONNX graph layer by layer, as trained (default: on)")
     add(
         "--format",
         nargs="+",

@@ -123,6 +123,7 @@ class ExportSection:
     pad_input_channels: Count | None = None
     upsample_in_graph: bool = True
     normalise_in_graph: bool = False
+    rewrites: bool = True
 
 
 @dataclass

@@ -97,7 +97,7 @@ def settle_options(section: Mapping[str, Any], flags: Mapping[str, Any]) -> Expo
         UserError: flags contradict each other or the config.
     """
     packed = flags.get("bit_packed") or section.get("bit_packed") or None
-    upsample = flags.get("upsample_in_graph")
+    upsample, rewrites = flags.get("upsample_in_graph"), flags.get("rewrites")
     return ExportOptions(
         output_op=settle_output_op(
             flags.get("output_op"),
@@ -111,4 +111,5 @@ def settle_options(section: Mapping[str, Any], flags: Mapping[str, Any]) -> Expo
         pad_input_channels=flags.get("pad_input_channels") or section.get("pad_input_channels"),
         upsample_in_graph=section.get("upsample_in_graph", True) if upsample is None else upsample == "on",
         normalise_in_graph=flags.get("normalise_in_graph") or section.get("normalise_in_graph", False),
+        rewrites=section.get("rewrites", True) if rewrites is None else rewrites == "on",
     )
