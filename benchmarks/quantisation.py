@@ -56,12 +56,13 @@ def measure(name: str, schemes: list[str], checkpoint: str | None) -> dict[str, 
     rows: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         model_dir = Path(scratch) / "export"
-        export_model(load_trained(config, name), config, model_dir, ("onnx",), "sigmoid")
+        floating = load_trained(config, name)
+        export_model(floating, config, model_dir, ("onnx",), "sigmoid")
         files = {"float": model_dir / "onnx" / "model.onnx"}
         for scheme in schemes:
             folder = Path(scratch) / scheme
             folder.mkdir()
-            network = load_trained(load_config(LEARNED_CONFIG), checkpoint) if scheme == "learned" else None
+            network = load_trained(load_config(LEARNED_CONFIG), checkpoint) if scheme == "learned" else floating
             kept = ("auto",) if scheme == "nncf" else ()  # the runtime's quantiser as it comes
             request = Request(model_dir, model_dir, scheme, calibration, validation, keep_float=kept, network=network)
             found = attempt(request, folder)

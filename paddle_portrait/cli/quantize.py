@@ -24,7 +24,10 @@ def build_parser() -> argparse.ArgumentParser:
     add("--model_dir", required=True, help="exported directory with an onnx target, or a zoo name")
     add("--scheme", default="nncf", help="nncf, minmax, percentile, learned (int8); weights, fp16 (default: nncf)")
     add("--config", help="YAML that names train_dataset (calibration) and val_dataset (default: the zoo name's)")
-    add("--model_path", help="checkpoint of a stage trained for int8, for --scheme learned")
+    add(
+        "--model_path",
+        help="the network's weights, for rewritten graphs (default: the zoo name's) and for --scheme learned",
+    )
     add("--save_dir", help="where a copy of the directory with the new target goes (default: into --model_dir)")
     add("--calibration_images", type=int, default=64, help="photos of one draw (default: 64)")
     add("--draws", type=int, default=3, help="how often they are drawn; the first draw is kept (default: 3)")
@@ -51,12 +54,14 @@ def _quantise(arguments: argparse.Namespace) -> int:
         raise UserError("--calibration_images and --draws must be 1 or more.")
     config = load_config(zoo.config_for(arguments.config, arguments.model_dir), arguments.opts)
     model_dir = zoo.find_export(arguments.model_dir)
-    if arguments.save_dir is None and str(model_dir) != arguments.model_dir:
+    released = arguments.model_dir if str(model_dir) != arguments.model_dir else None
+    if arguments.save_dir is None and released:
         raise UserError(f"'{arguments.model_dir}' is a released model, which stays as it is: give --save_dir.")
 
     from paddle_portrait.engine.trained import load_trained
     from paddle_portrait.export.quantisation import Request, describe, quantise
 
+    weights = arguments.model_path or (released if arguments.scheme != "learned" else None)
     outcome = quantise(
         Request(
             model_dir=model_dir,
@@ -69,7 +74,7 @@ def _quantise(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             keep_float=[] if arguments.keep_float == ["none"] else arguments.keep_float,
             max_miou_drop=arguments.max_miou_drop,
-            network=load_trained(config, arguments.model_path) if arguments.model_path else None,
+            network=load_trained(config, weights) if weights else None,
         )
     )
     print(f"{arguments.scheme}: {describe(outcome)}")

@@ -18,6 +18,7 @@ from paddle import nn
 from paddle_portrait.cli.quantize import main
 from paddle_portrait.config import load_config
 from paddle_portrait.export import ExportError, export_model
+from paddle_portrait.export.options import ExportOptions
 from paddle_portrait.export.quantisation import Request, quantise
 from paddle_portrait.export.quantisation.gate import Outcome, QuantisationError
 from paddle_portrait.export.quantisation.graph import convolutions, simplified
@@ -78,7 +79,9 @@ def inputs() -> list[np.ndarray]:
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an export of the small network; nobody may change it."""
     folder = tmp_path_factory.mktemp("small") / "export"
-    return export_model(encoder(), TRANSFORMS, folder, ("onnx",), "sigmoid").save_dir
+    return export_model(
+        encoder(), TRANSFORMS, folder, ("onnx",), options=ExportOptions("sigmoid", rewrites=False)
+    ).save_dir
 
 
 @pytest.fixture(scope="module")
@@ -303,6 +306,20 @@ def test_a_network_trained_for_int8_is_proved_against_itself(exported, config, p
     proof = json.loads((tmp_path / "copy" / "parity.json").read_text())["targets"]["onnx_int8"]
     assert proof["passed"] and proof["mean_abs_diff"] < 1e-4
     assert Predictor.load(tmp_path / "copy", "onnx_int8")(photo).shape == photo.shape[:2]
+
+
+def test_a_graph_rewritten_for_speed_is_quantised_from_its_network(config, tmp_path, capsys):
+    network = encoder()
+    folder = export_model(network, TRANSFORMS, tmp_path / "quick", ("onnx",), "sigmoid").save_dir
+    assert json.loads((folder / "parity.json").read_text())["targets"]["onnx"]["rewrites"]
+    assert main(["--model_dir", str(folder), "--config", str(config), "--scheme", "minmax", "--draws", "1"]) == 2
+    assert "rewritten for speed" in (told := capsys.readouterr().err) and "--rewrites off" in told
+    sets = [
+        DATASETS.build_node(load_config(str(config)).component(section)) for section in ("train_dataset", "val_dataset")
+    ]
+    request = Request(folder, folder, "minmax", *sets, draws=1, max_miou_drop=50, keep_float=(), network=network)
+    assert quantise(request).int8_share == 1.0
+    assert json.loads((folder / "parity.json").read_text())["targets"]["onnx_int8"]["passed"]
 
 
 def test_what_is_not_good_enough_leaves_nothing_and_exits_2(exported, config, capsys):

@@ -183,7 +183,8 @@ def test_a_graph_that_lies_is_not_exported(name, network, fixed, tmp_path, monke
         values = numpy_helper.to_array(weight).copy()
         values.flat[0] += 1.0
         weight.CopyFrom(numpy_helper.from_array(values, weight.name))
-        onnx.save(model, str(folder / "model.onnx"))
+        for name in ("model.onnx", onnx_target.PLAIN):
+            onnx.save(model, str(folder / name))
         return TargetFiles("model.onnx")
 
     monkeypatch.setattr(onnx_target, "write", tampered)

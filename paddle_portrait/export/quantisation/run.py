@@ -25,6 +25,7 @@ from paddle_portrait.export.quantisation.photos import draw_calibration
 from paddle_portrait.export.quantisation.placing import compare, place
 from paddle_portrait.export.quantisation.schemes import HALF, LEARNED, Scheme, scheme_of
 from paddle_portrait.export.quantisation.sensitivity import LayerHarm, keep_worst_in_float, scan
+from paddle_portrait.export.targets.onnx import rewrites
 from paddle_portrait.inference import Predictor
 from paddle_portrait.inference.backends import open_backend
 from paddle_portrait.inference.deploy_file import DeployFile, TargetFiles
@@ -57,7 +58,8 @@ class Request:
         seed: of the draws.
         keep_float: names of convolutions, or ``("auto",)`` for those that the scan finds.
         max_miou_drop: in points, see :class:`Outcome`.
-        network: a network trained for int8, for scheme ``learned``.
+        network: the network itself: one trained for int8 for scheme ``learned``, for the others the one that was
+            exported, needed where its graph was rewritten for speed.
     """
 
     model_dir: Path
@@ -187,21 +189,31 @@ def _start(request: Request, scratch: Path) -> _Work:
     backend = open_backend("onnx", request.model_dir, files, threads=1)
     predictor = Predictor(request.model_dir, deploy, "onnx", backend)
     photos = draw_calibration(request.calibration, predictor, request.images, request.seed)
-    source = request.model_dir / files.model
-    if request.scheme == LEARNED:
-        if request.network is None:
-            raise ExportError("scheme learned needs the trained network: --model_path CHECKPOINT --config CONFIG.")
-        source = _export_plain(request.network, deploy, scratch)
-    floating = simplified(source)
+    floating = simplified(_layer_by_layer(request, deploy, scratch))
     return _Work(request, scheme, deploy, floating, predictor, photos, multiply_adds(floating, photos[0]))
 
 
-def _export_plain(network: nn.Layer, deploy: DeployFile, scratch: Path) -> Path:
-    """Export a network trained for int8 in float, with its rounded weights; return the ONNX file."""
+def _layer_by_layer(request: Request, deploy: DeployFile, scratch: Path) -> Path:
+    """Return a graph with the layers as trained: quantisers do not know them again in one rewritten for speed."""
+    files = deploy.targets["onnx"]
+    learned = request.scheme == LEARNED
+    if not learned and not rewrites(request.model_dir, files):
+        return request.model_dir / files.model
+    if request.network is None and learned:
+        raise ExportError("scheme learned needs the trained network: --model_path CHECKPOINT --config CONFIG.")
+    if request.network is None:
+        raise ExportError(
+            f"the ONNX graph of '{request.model_dir}' was rewritten for speed, and quantising needs its layers as they "
+            "were trained. Name the network, --model_path CHECKPOINT --config CONFIG, or export it with --rewrites off."
+        )
+    return _export_plain(split(request.network)[0] if learned else request.network, deploy, scratch)
+
+
+def _export_plain(plain: nn.Layer, deploy: DeployFile, scratch: Path) -> Path:
+    """Export a network in float, layer by layer; return the ONNX file."""
     from paddle_portrait.export.exporter import export_model
     from paddle_portrait.export.options import ExportOptions
 
-    plain, _ = split(network)
     assert deploy.input_shape is not None and deploy.output_op is not None  # our own exports say both
     folder = scratch / "plain"
     export_model(
