@@ -239,3 +239,25 @@ print(max(float(np.abs(answer - answers[0]).max()) for answer in answers))
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 2e-3
+
+
+@each_target
+def test_threads_that_come_first_together_do_not_wait_for_each_other(name, fixed):
+    # Bindings that find NumPy in their first call have hung here; a child can be killed, a thread of ours could not.
+    code = f"""
+import threading
+from pathlib import Path
+import numpy as np
+from paddle_portrait.inference.backends import open_backend
+from paddle_portrait.inference.deploy_file import DeployFile
+folder = Path({str(fixed)!r})
+deploy = DeployFile.read(folder)
+backend = open_backend({name!r}, folder, deploy.targets[{name!r}], 1)
+tensor = np.zeros([1 if side < 0 else side for side in deploy.input_shape], np.float32)
+together = threading.Barrier(4)
+threads = [threading.Thread(target=lambda: (together.wait(), backend.run(tensor))) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+    for _ in range(4):
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=ROOT)

@@ -35,7 +35,7 @@ def write(job: ExportJob, folder: Path) -> TargetFiles:
     python = ENVIRONMENT.require("format tflite", MissingPackageError)
     source = plain_graph(job)
     # Beside the file it writes reports and schemas.
-    result = folder / "onnx2tf" / "model_float32.tflite"
+    result = folder / "onnx2tf" / f"{source.stem}_float32.tflite"
     result.parent.mkdir()
     arguments = ["-i", str(source), "-o", str(result.parent), "-n", "-v", "error"]
     run_converter("tflite", "onnx2tf", arguments, result, python)

@@ -30,6 +30,9 @@ class OpenvinoBackend:
         self._model = openvino.Core().compile_model(str(path), "CPU", settings)
         if len(self._model.inputs) != 1:
             raise UserError(f"'{path}' must have one input, an image; it has {len(self._model.inputs)}.")
+        # Its bindings find NumPy when they first see an array; two threads that come first together wait for each other
+        # for ever (seen with 2026.4: one holds Python's lock and waits for the other's initialisation).
+        openvino.Tensor(np.zeros(1, np.float32), shared_memory=True)
         self._own = threading.local()
         self.runtime = f"openvino {openvino.__version__.split('-')[0]}"
 
