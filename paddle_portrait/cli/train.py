@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paddle_portrait.cli.train_flags import OVERRIDES, build_parser
+from paddle_portrait.cli.train_flags import AUTO, OVERRIDES, build_parser
 from paddle_portrait.console import logger, run_command, setup_logging
 from paddle_portrait.errors import UserError
 
@@ -41,7 +41,9 @@ def _train(arguments: argparse.Namespace, command: list[str]) -> int:
     save_dir = Path(arguments.save_dir or config.get("train.save_dir", "output"))
     if save_dir.exists() and not save_dir.is_dir():
         raise UserError(f"--save_dir {save_dir} is a file. Name a folder; nothing was deleted.")
-    if arguments.nproc > 1 and distributed.world_size() == 1:
+    if distributed.world_size() == 1 and arguments.nproc == AUTO:
+        return _relaunch_quickest(arguments, config, command, save_dir)
+    if distributed.world_size() == 1 and arguments.nproc > 1:
         return _relaunch(arguments.nproc, command, save_dir)
     return _run(arguments, config, save_dir)
 
@@ -50,6 +52,22 @@ def _relaunch(processes: int, command: list[str], save_dir: Path) -> int:
     from paddle_portrait.engine import distributed
 
     return distributed.relaunch([str(Path(__file__).resolve()), *command], processes, str(save_dir / "workers"))
+
+
+def _relaunch_quickest(arguments: argparse.Namespace, config: Config, command: list[str], save_dir: Path) -> int:
+    from paddle_portrait.engine.layouts import quickest_layout, run_in
+
+    if arguments.resume_model or config.get("train.resume_model"):
+        raise UserError(
+            "--nproc auto would resume with whatever is quickest now, and only the number of processes that began a "
+            "run continues it exactly. Give that number; the run's train.log has it."
+        )
+    if (arguments.device or "cpu").split(":")[0] != "cpu":
+        raise UserError(f"--nproc auto measures CPUs, not --device {arguments.device}. Give the number of processes.")
+    setup_logging(None, logging.INFO)
+    layout = quickest_layout(command, int(config["batch_size"]))
+    script = [str(Path(__file__).resolve()), *command, "--nproc", str(layout.processes)]
+    return run_in(layout, script, str(save_dir / "workers"))
 
 
 def _run(arguments: argparse.Namespace, config: Config, save_dir: Path) -> int:

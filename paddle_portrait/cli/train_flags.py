@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+AUTO = "auto"
+
 # Flag -> key of the config that it sets.
 OVERRIDES = {
     "iters": "iters",
@@ -46,7 +48,23 @@ def build_parser() -> argparse.ArgumentParser:
     add("--amp_level", choices=["O1", "O2"], help="O1: operators of a list, O2: the whole network (default: O1)")
     add("--data_format", choices=["NCHW", "NHWC"], help="memory layout; only NCHW can be trained")
     add("--profiler_options", help="profile some iterations, such as 'batch_range=[10,20];profile_path=profile'")
-    add("--nproc", type=int, default=1, help="processes to train in, on this machine (default: 1)")
+    add(
+        "--nproc",
+        type=_processes,
+        default=1,
+        metavar="N|auto",
+        help="processes to train in, on this machine; auto: a few steps are tried, the quickest is taken (default: 1)",
+    )
     add("--print_config", action="store_true", help="print the config with the source of each value, and stop")
     add("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="change keys of the config")
     return parser
+
+
+def _processes(text: str) -> int | str:
+    """Read ``--nproc``."""
+    if text == AUTO:
+        return AUTO
+    count = int(text) if text.isdecimal() else 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is neither a number from 1 up nor {AUTO}")
+    return count

@@ -68,14 +68,27 @@ def broadcast_float(value: float) -> float:
     return float(shared.item())
 
 
-def relaunch(script: Sequence[str], processes: int, log_dir: str) -> int:
-    """Run ``python script…`` in ``processes`` processes through Paddle's launcher; return its exit code.
+def launch_command(
+    script: Sequence[str], processes: int, log_dir: str, threads: int | None = None
+) -> tuple[list[str], dict[str, str]]:
+    """Return command and environment that run ``python script…``, by Paddle's launcher where in several processes.
 
-    Each process gets its share of the cores, for the stock CPU kernels hardly use a second one.
+    ``threads`` of each process: None takes its share of the cores (for the stock CPU kernels hardly use a second one)
+    unless ``OMP_NUM_THREADS`` is set.
     """
     environment = dict(os.environ)
     package_parent = str(Path(__file__).resolve().parents[2])  # a checkout need not be installed
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_parent, environment.get("PYTHONPATH")]))
+    if threads is not None:
+        environment["OMP_NUM_THREADS"] = str(threads)
     environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
-    launcher = ["-m", "paddle.distributed.launch", f"--nproc_per_node={processes}", f"--log_dir={log_dir}"]
-    return subprocess.call([sys.executable, *launcher, *script], env=environment)
+    if processes == 1:
+        return [sys.executable, *script], environment
+    launcher = [sys.executable, "-m", "paddle.distributed.launch", f"--nproc_per_node={processes}"]
+    return [*launcher, f"--log_dir={log_dir}", *script], environment
+
+
+def relaunch(script: Sequence[str], processes: int, log_dir: str) -> int:
+    """Run ``python script…`` in ``processes`` processes through Paddle's launcher; return its exit code."""
+    command, environment = launch_command(script, processes, log_dir)
+    return subprocess.call(command, env=environment)

@@ -1,5 +1,7 @@
 """Two processes train the same network as one, with the same global batch."""
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 
 from paddle_portrait.engine.checkpoint import load_checkpoint
 from paddle_portrait.engine.history import read_history
+from paddle_portrait.engine.layouts import layouts
 
 TOOL = Path(__file__).parents[2] / "tools" / "train.py"
 
@@ -61,3 +64,49 @@ def test_a_batch_that_cannot_be_shared_is_refused(config_file, tmp_path):
     )  # fmt: skip
     assert done.returncode != 0
     assert "batch_size 5 cannot be shared by 2 processes" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "cores", "expected"),
+    [
+        (8, 2, [(1, 1), (1, 2), (2, 1)]),
+        (6, 2, [(1, 1), (1, 2)]),  # three images a process are too few for batch norm
+        (9, 2, [(1, 1), (1, 2)]),
+        (4, 1, [(1, 1)]),
+        (16, 4, [(1, 1), (1, 4), (2, 1), (2, 2), (4, 1)]),
+    ],
+)
+def test_layouts_use_all_cores_or_one_thread_each(batch_size, cores, expected):
+    assert [(one.processes, one.threads) for one in layouts(batch_size, cores)] == expected
+
+
+def test_auto_tries_every_layout_and_trains_in_the_quickest(config_file, tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(TOOL), "--config", str(config_file()), "--save_dir", str(tmp_path / "run"), "--nproc",
+         "auto", "--batch_size", "8", "--iters", "2"],
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = re.findall(r"--nproc auto: (\d) x (\d) threads: [\d.]+ images a second( \(taken\))?", done.stderr)
+    assert {(int(one), int(other)) for one, other, _ in told} == {
+        (layout.processes, layout.threads) for layout in layouts(8, os.cpu_count())
+    }
+    taken = [(int(one), other) for one, other, mark in told if mark]
+    environment = load_checkpoint(tmp_path / "run" / "iter_2").state["environment"]
+    assert taken == [(environment["processes"], environment["threads"])]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--resume_model", "auto"], "only the number of processes that began a run continues it exactly"),
+        (["--device", "gpu:0"], "measures CPUs"),
+        (["--opts", "train_dataset.train_path=none.txt"], "no trial of .* steps succeeded(.|\n)*none.txt"),
+    ],
+)
+def test_what_auto_cannot_decide_is_told(config_file, tmp_path, flags, message):
+    command = [sys.executable, str(TOOL), "--config", str(config_file()), "--save_dir", str(tmp_path / "run")]
+    done = subprocess.run([*command, "--nproc", "auto", *flags], capture_output=True, text=True)
+    assert done.returncode != 0 and re.search(message, done.stderr), done.stderr[-3000:]
+    assert "Traceback" not in done.stderr
