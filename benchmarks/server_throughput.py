@@ -29,7 +29,7 @@ from _serving import Served, closed_loop, post_request
 MODEL, SIDE = "humanseg_lite_2020", 192
 CLIENTS = (1, 4, 16, 64)
 PATH = "/v1/segment?output=probabilities&format=uint8&size=network"
-MODES = {"batching": ("--max_batch", 8), "no batching": ("--max_batch", 1)}
+MODES = {"as it chooses": (), "batches of 8": ("--max_batch", 8), "no batching": ("--max_batch", 1)}
 
 _HEAD = (
     "| | clients | requests/s | share of the network alone | p50 ms | p95 ms | p99 ms |",

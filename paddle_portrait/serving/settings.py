@@ -30,7 +30,11 @@ class Settings:
     workers: int = _option(1, "processes that share the port", low=1)
     runners: int = _option(0, "calls of the network at once in a process (0: cores / workers)", low=0)
     threads: int = _option(1, "threads of one call of the network", low=1)
-    max_batch: int = _option(8, "requests that go through the network together, where the graph takes a batch", low=1)
+    max_batch: int = _option(
+        0,
+        "requests that go through the network together, where the graph takes a batch; 0: what is quickest here",
+        low=0,
+    )
     max_wait_ms: float = _option(2.0, "longest that a request waits for others to fill its batch", low=0)
     max_pending: int = _option(64, "requests in work or waiting; further ones are answered 429", low=1)
     max_body_mib: float = _option(16.0, "largest body of a request, and message of a stream", low=0.001)
