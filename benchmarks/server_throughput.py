@@ -98,6 +98,11 @@ def _line(row: dict[str, Any]) -> str:
     return f"| {' | '.join(map(str, [*cells, row['p50_ms'], row['p95_ms'], row['p99_ms']]))} |"
 
 
+def table(figures: dict[str, Any]) -> str:
+    """Return the table of docs/serving.md."""
+    return "\n".join([*_HEAD, *map(_line, figures["rows"])])
+
+
 def main() -> None:
     """Measure, record, and write the table of docs/serving.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -107,8 +112,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         directory = arguments.model or export(Path(folder) / "model")
         rows = measure(directory, Path(folder) / "log.txt", arguments.seconds)
-    write_between("serving.md", "server_throughput.py", "\n".join([*_HEAD, *map(_line, rows)]))
-    record("server_throughput", {"model": MODEL, "seconds": arguments.seconds, "rows": rows})
+    figures = {"model": MODEL, "seconds": arguments.seconds, "rows": rows}
+    record("server_throughput", figures)
+    write_between("serving.md", "server_throughput.py", table(figures))
 
 
 if __name__ == "__main__":

@@ -11,10 +11,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from _page import write_between
 from _record import ROOT, record
-from video_speed import SIZES, run, write_table
+from video_speed import SIZES, run
 
 NAME = "video_memory"
+
+
+def table(figures: dict[str, Any]) -> str:
+    """Return the figures as Markdown."""
+    rows = [f"| {length} | {one['frames']} | {one['peak_mib']} |" for length, one in figures["lengths"].items()]
+    return "\n".join([f"| length at {figures['size']} | frames | MiB |", "|---|---|---|", *rows])
 
 
 def main() -> None:
@@ -37,8 +44,7 @@ def main() -> None:
             cost = run("_video_ours.py", files, folder / "o.mp4", ["--preset", "ultrafast"])
             figures["lengths"][f"{seconds:g} s"] = {key: cost[key] for key in ("frames", "peak_mib")}
     record(NAME, figures)
-    rows = [f"| {length} | {one['frames']} | {one['peak_mib']} |" for length, one in figures["lengths"].items()]
-    write_table(NAME, "\n".join([f"| length at {arguments.size} | frames | MiB |", "|---|---|---|", *rows]))
+    write_between("video.md", f"{NAME}.py", table(figures))
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from _page import write_between
 from _record import ROOT, record
 
 NAME = "video_speed"
-PAGE = ROOT / "docs" / "video.md"
 SIZES = {"720p": (720, 1280), "1080p": (1080, 1920)}
 PEERS = {
     "peer, Paddle Inference": ["--runtime", "paddle"],
@@ -123,13 +123,6 @@ def stage_table(figures: dict[str, Any]) -> list[str]:
     return lines
 
 
-def write_table(name: str, text: str) -> None:
-    """Put a table between its marks in docs/video.md."""
-    head, rest = PAGE.read_text(encoding="utf-8").split(f"<!-- {name} -->\n", 1)
-    tail = rest.split(f"<!-- /{name} -->", 1)[1]
-    PAGE.write_text(f"{head}<!-- {name} -->\n{text}\n<!-- /{name} -->{tail}", encoding="utf-8")
-
-
 def main() -> None:
     """Measure and record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -151,7 +144,7 @@ def main() -> None:
             figures[size] = measure(files, folder, arguments.repeats)
     record(NAME, figures)
     print(table(figures))
-    write_table(NAME, table(figures))
+    write_between("video.md", f"{NAME}.py", table(figures))
 
 
 if __name__ == "__main__":

@@ -54,6 +54,14 @@ def test_concurrent_requests_share_runs_and_keep_their_own_answers(serve: Any, s
         assert figure(text, "batch_size_count") < len(lefts)
 
 
+def test_how_many_pictures_go_together_is_timed_unless_it_is_said(serve: Any, slow_model: Path) -> None:
+    told = r"up to ([1248]) pictures go through the network together"
+    with serve(slow_model) as server:
+        assert re.search(told, server.stop())
+    with serve(slow_model, "--max_batch", 4) as server:
+        assert not re.search(told, server.stop())
+
+
 def test_a_full_queue_refuses_with_retry_after_and_serves_on(serve: Any, slow_model: Path) -> None:
     with serve(slow_model, "--max_pending", 4, "--runners", 1) as server:
         load = serving.closed_loop(server.port, [REQUEST], 12, 2.5)

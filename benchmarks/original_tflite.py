@@ -1,0 +1,77 @@
+"""Our exports of MediaPipe's selfie networks beside LiteRT (XNNPACK) on the original files, one thread, in turns.
+
+python benchmarks/original_tflite.py
+
+Needs data/checkpoints (data/README.md) and ai-edge-litert. Every back end of the export that is installed here takes
+part; ratios above 1 are quicker than LiteRT. The difference is the largest of a probability, on noise.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _exports import exported
+from _record import ROOT, record
+
+sys.path.insert(0, str(ROOT))
+NAME = "original_tflite"
+FILES = {
+    "mediapipe_selfie_general": "selfie_segmentation.tflite",
+    "mediapipe_selfie_landscape": "selfie_segmentation_landscape.tflite",
+}
+FORMATS = ("paddle", "onnx", "openvino", "mnn")
+TURNS = 200
+
+
+def measure(name: str, file: Path) -> dict[str, Any]:
+    """Time one network everywhere."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    from paddle_portrait.inference import Predictor
+
+    original = Interpreter(model_path=str(file), num_threads=1)
+    original.allocate_tensors()
+    place, result = original.get_input_details()[0]["index"], original.get_output_details()[0]["index"]
+    folder, _ = exported(name, FORMATS)
+    predictors = {target: Predictor.load(folder, target, threads=1) for target in FORMATS}
+    shape = (1, 3, *predictors["onnx"].usual_size_hw)
+    noise = np.random.default_rng(0).random(shape, np.float32)
+    last = noise.transpose(0, 2, 3, 1).copy()
+
+    def by_litert() -> np.ndarray:
+        original.set_tensor(place, last)
+        original.invoke()
+        return original.get_tensor(result)[..., 0]
+
+    calls = {"litert": by_litert}
+    for target, predictor in predictors.items():
+        calls[target] = lambda predictor=predictor: predictor.person_at_network_size(noise)
+    times: dict[str, list[float]] = {target: [] for target in calls}
+    answers = {}
+    for _ in range(TURNS):
+        for target, call in calls.items():
+            started = time.perf_counter()
+            answers[target] = call()
+            times[target].append(1000 * (time.perf_counter() - started))
+    spent = {target: round(float(np.median(values)), 2) for target, values in times.items()}
+    return {
+        "ms": spent,
+        "times_litert": {target: round(spent["litert"] / value, 2) for target, value in spent.items()},
+        "max_abs_diff": {target: float(np.abs(answers[target] - answers["litert"]).max()) for target in FORMATS},
+    }
+
+
+def main() -> None:
+    """Measure and record."""
+    folder = ROOT / "data" / "checkpoints" / "mediapipe_selfie"
+    if not folder.is_dir():
+        raise SystemExit("data/checkpoints is missing: see data/README.md")
+    record(NAME, {name: measure(name, folder / file) for name, file in FILES.items()})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Every table of docs/ that a benchmark makes is the one that its result file gives."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BENCHMARKS = ROOT / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
+
+MADE = re.compile(
+    r"<!-- begin: made by benchmarks/(\w+)\.py -->\n(.*?)\n?<!-- end: made by benchmarks/\1\.py -->", re.DOTALL
+)
+TABLES = [
+    (page.name, script, text)
+    for page in sorted((ROOT / "docs").glob("*.md"))
+    for script, text in MADE.findall(page.read_text(encoding="utf-8"))
+    if script != "ablation"  # has a test of its own
+]
+
+
+def test_no_marker_is_left_open() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        assert text.count("<!-- begin: made by benchmarks/") == len(MADE.findall(text)), page.name
+
+
+@pytest.mark.parametrize(("page", "script", "text"), TABLES, ids=[f"{page}-{script}" for page, script, _ in TABLES])
+def test_the_table_is_that_of_the_results(page: str, script: str, text: str) -> None:
+    module = importlib.import_module(script)
+    if inspect.signature(module.table).parameters:
+        figures = json.loads((BENCHMARKS / "results" / f"{script}.json").read_text(encoding="utf-8"))["figures"]
+        made = module.table(figures)
+    else:
+        made = module.table()
+    assert text == made, f"run: python benchmarks/{script}.py"
+
+
+def test_every_result_names_its_command_and_that_command_is_here() -> None:
+    for file in sorted((BENCHMARKS / "results").glob("*.json")):
+        entry = json.loads(file.read_text(encoding="utf-8"))
+        assert {"command", "date", "commit", "machine", "figures"} <= set(entry), file.name
+        script = re.search(r"\S+\.py", entry["command"])
+        assert script and (ROOT / script.group()).is_file(), f"{file.name}: {entry['command']}"
+        assert "/tmp/" not in entry["command"] and "/root/" not in entry["command"], file.name
