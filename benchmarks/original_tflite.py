@@ -2,12 +2,13 @@
 
 python benchmarks/original_tflite.py
 
-Needs data/checkpoints (data/README.md) and ai-edge-litert. Every back end of the export that is installed here takes
-part; ratios above 1 are quicker than LiteRT. The difference is the largest of a probability, on noise.
+Needs data/checkpoints (data/README.md) and ai-edge-litert. Every back end that the export holds takes part; ratios above
+1 are quicker than LiteRT. The difference is the largest of a probability, on noise.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -36,8 +37,9 @@ def measure(name: str, file: Path) -> dict[str, Any]:
     original = Interpreter(model_path=str(file), num_threads=1)
     original.allocate_tensors()
     place, result = original.get_input_details()[0]["index"], original.get_output_details()[0]["index"]
-    folder, _ = exported(name, FORMATS)
-    predictors = {target: Predictor.load(folder, target, threads=1) for target in FORMATS}
+    folder, missing = exported(name, FORMATS)
+    here = [target for target in FORMATS if target not in missing]
+    predictors = {target: Predictor.load(folder, target, threads=1) for target in here}
     shape = (1, 3, *predictors["onnx"].usual_size_hw)
     noise = np.random.default_rng(0).random(shape, np.float32)
     last = noise.transpose(0, 2, 3, 1).copy()
@@ -61,12 +63,14 @@ def measure(name: str, file: Path) -> dict[str, Any]:
     return {
         "ms": spent,
         "times_litert": {target: round(spent["litert"] / value, 2) for target, value in spent.items()},
-        "max_abs_diff": {target: float(np.abs(answers[target] - answers["litert"]).max()) for target in FORMATS},
+        "max_abs_diff": {target: float(np.abs(answers[target] - answers["litert"]).max()) for target in here},
+        "missing": missing,
     }
 
 
 def main() -> None:
     """Measure and record."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     folder = ROOT / "data" / "checkpoints" / "mediapipe_selfie"
     if not folder.is_dir():
         raise SystemExit("data/checkpoints is missing: see data/README.md")

@@ -36,7 +36,8 @@ def test_no_marker_is_left_open() -> None:
 def test_the_table_is_that_of_the_results(page: str, script: str, text: str) -> None:
     module = importlib.import_module(script)
     if inspect.signature(module.table).parameters:
-        figures = json.loads((BENCHMARKS / "results" / f"{script}.json").read_text(encoding="utf-8"))["figures"]
+        file = BENCHMARKS / "results" / f"{getattr(module, 'NAME', script)}.json"
+        figures = json.loads(file.read_text(encoding="utf-8"))["figures"]
         made = module.table(figures)
     else:
         made = module.table()
