@@ -2,8 +2,8 @@
 
 python benchmarks/original_tflite.py
 
-Needs data/checkpoints (data/README.md) and ai-edge-litert. Every back end that the export holds takes part; ratios above
-1 are quicker than LiteRT. The difference is the largest of a probability, on noise.
+Needs data/checkpoints (data/README.md) and ai-edge-litert. Every back end that the export holds takes part; ratios
+above 1 are quicker than LiteRT. The difference is the largest of a probability, on noise.
 """
 
 from __future__ import annotations
