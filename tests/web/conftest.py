@@ -112,7 +112,7 @@ def files(tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray) -> dic
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright allows one at a time in a process, and other folders have theirs
 def browser(files: dict[str, Path]) -> Iterator[Any]:
     """Return Chromium, with the clip as its camera."""
     try:
