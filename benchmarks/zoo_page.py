@@ -7,6 +7,7 @@ From zoo_accuracy.json, zoo_flicker.json, zoo_latency.json, and docs/models.json
 
 from __future__ import annotations
 
+import argparse
 import json
 from typing import Any
 
@@ -57,6 +58,7 @@ def table() -> str:
 
 def main() -> None:
     """Write the table."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     print(f"written: {write_between('zoo.md', 'zoo_page.py', table())}")
 
 
