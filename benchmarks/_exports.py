@@ -80,7 +80,7 @@ def _export_each(network: Any, config: Any, folder: Path, formats: Sequence[str]
             # The first of Paddle's two formats lies at the top: alone, the second would take the place of the first.
             export_model(network, config, part, ("paddle", each) if each == "paddle_legacy" else (each,), OUTPUT_OP)
         except UserError as error:
-            missing[each] = str(error)
+            missing[each] = str(error).replace(f"{ROOT}/", "")
             continue
         deploy = DeployFile.read(part)
         joined = joined or deploy

@@ -50,4 +50,4 @@ def test_every_result_names_its_command_and_that_command_is_here() -> None:
         assert {"command", "date", "commit", "machine", "figures"} <= set(entry), file.name
         script = re.search(r"\S+\.py", entry["command"])
         assert script and (ROOT / script.group()).is_file(), f"{file.name}: {entry['command']}"
-        assert "/tmp/" not in entry["command"] and "/root/" not in entry["command"], file.name
+        assert not re.search(r"\s/", entry["command"]), f"{file.name}: a path that only this machine has"
