@@ -1,7 +1,7 @@
 """How cost grows: training with the lists' length, prediction with pixels, video with length, a server with clients.
 
 python benchmarks/growth.py            # trains and predicts, minutes
-python benchmarks/growth.py --picture  # draws docs/images/growth.png and writes the table alone
+python benchmarks/growth.py --picture  # draws docs/images/growth.png alone, and prints the table
 
 Video and server are taken from the results of video_memory.py and server_throughput.py.
 
@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _page import write_between
 from _record import RESULTS, ROOT, record
 
 sys.path.insert(0, str(ROOT))
@@ -135,9 +134,9 @@ def draw(figures: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure, record, draw, and write the table."""
+    """Measure, record, draw, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--picture", action="store_true", help="draw and write the table alone")
+    parser.add_argument("--picture", action="store_true", help="draw and print the table alone")
     arguments = parser.parse_args()
     figures = read(NAME)
     if not arguments.picture:
@@ -146,7 +145,7 @@ def main() -> None:
         figures = {"training": training(), "prediction": prediction(), "video": video(), "server": server()}
         record(NAME, figures)
     draw(figures, ROOT / "docs" / "images" / "growth.png")
-    print(f"written: {write_between('benchmarks.md', f'{NAME}.py', table(figures))}")
+    print(table(figures))
 
 
 if __name__ == "__main__":

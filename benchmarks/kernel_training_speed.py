@@ -4,7 +4,7 @@ python benchmarks/kernel_training_speed.py               # six networks, one pro
 python benchmarks/kernel_training_speed.py slimnet_512   # one; the others keep their figures
 
 Each trains with its own recipe's input size, loss and optimizer, from random weights on generated portraits, kernels
-and stock in turns. Writes the table of docs/training.md.
+and stock in turns.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from _page import write_between
 from _phases import PHASES
 from _record import RESULTS, ROOT, record
 from training_speed import median_of, ours
@@ -81,7 +80,7 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure, record, and write the table."""
+    """Measure, record, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(CONFIGS)} (default: all)")
     parser.add_argument("--batch_size", type=int, default=8)
@@ -98,7 +97,7 @@ def main() -> None:
         figures[name] = measure(name, arguments)
         print(f"{name}: {figures[name]['ratio']} times as fast", flush=True)
         record(NAME, figures)
-    print(f"written: {write_between('training.md', f'{NAME}.py', table(figures))}")
+    print(table(figures))
 
 
 if __name__ == "__main__":
