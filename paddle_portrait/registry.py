@@ -137,6 +137,7 @@ CHILD_REGISTRIES: Mapping[str, Registry] = {
     "losses": LOSSES,
     "inner": LOSSES,
     "model": MODELS,
+    "networks": MODELS,
     "teachers": TEACHERS,
 }
 

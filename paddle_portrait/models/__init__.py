@@ -5,6 +5,7 @@ from paddle_portrait.models.encoder_decoder import EncoderDecoder
 from paddle_portrait.models.extremec3net import ExtremeC3Net
 from paddle_portrait.models.fcn8s import FCN8s
 from paddle_portrait.models.humanseg_lite_2020 import HumanSegLite2020
+from paddle_portrait.models.late_fusion import LateFusion
 from paddle_portrait.models.likeunet import LikeUNet
 from paddle_portrait.models.mediapipe_selfie import MediaPipeSelfie
 from paddle_portrait.models.output import SegOutput, as_seg_output
@@ -21,6 +22,7 @@ __all__ = [
     "ExtremeC3Net",
     "FCN8s",
     "HumanSegLite2020",
+    "LateFusion",
     "LikeUNet",
     "LoadReport",
     "MediaPipeSelfie",
