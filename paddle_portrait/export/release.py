@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paddle import nn
@@ -16,7 +17,7 @@ from paddle_portrait.errors import UserError, describe_unknown
 from paddle_portrait.export.compact import store_compactly
 from paddle_portrait.export.exporter import export_model
 from paddle_portrait.export.golden import write_golden
-from paddle_portrait.export.parity import make_trials, measure, write_parity
+from paddle_portrait.export.parity import TargetParity, make_trials, measure, write_parity
 from paddle_portrait.export.publish import publish, staging
 from paddle_portrait.inference import Predictor
 from paddle_portrait.inference.deploy_file import DeployFile
@@ -26,7 +27,6 @@ from paddle_portrait.zoo.released import TABLE, Released, ReleasedFile, write_en
 
 LARGEST_FILE = 5_000_000  # bytes of one file
 BUDGET = 40_000_000  # bytes of all weights and exports together
-OUTPUT_OP = "sigmoid"
 
 _TARGET = "onnx"
 _BESIDE_WEIGHTS = ("LICENSE", "NOTICE")
@@ -41,19 +41,23 @@ class ReleasePlan:
         config: YAML of the network, relative to the repository.
         licence: name of the weights' licence.
         source: where the weights come from: an address, or the command that trained them.
+        formats: targets of the export; ONNX is among them, and is what the golden answers are made with.
+        output_op: what the exported graph ends in.
     """
 
     name: str
     config: str
     licence: str
     source: str
+    formats: tuple[str, ...] = (_TARGET,)
+    output_op: str = "sigmoid"
 
 
 def release(plan: ReleasePlan, root: Path, table: Path = TABLE, weights_only: bool = False) -> Released:
     """Export the weights of ``root/pretrained_model/NAME`` and enter them in the table.
 
-    Writes ``export_model/NAME`` (ONNX giving the person's probability, with fewer bits for weights where that changes
-    no probability by more than 1e-4) and ``tests/golden/NAME.json`` below ``root``.
+    Writes ``export_model/NAME`` (its ONNX with fewer bits for weights where that changes no probability by more than
+    1e-4) and ``tests/golden/NAME.json`` below ``root``.
 
     Args:
         plan: what to release.
@@ -74,8 +78,8 @@ def release(plan: ReleasePlan, root: Path, table: Path = TABLE, weights_only: bo
     if channel_widths(network):
         raise UserError(f"'{weights}' is a pruned network. The zoo's are those that a config alone builds.")
     channels = input_channels(config, Preprocess.from_transforms(config.inference_transforms()))
-    export_model(network, config, folder, (_TARGET,), OUTPUT_OP, channels=channels)
-    _shrink(network, folder)
+    report = export_model(network, config, folder, plan.formats, plan.output_op, channels=channels)
+    _shrink(network, folder, report.targets)
     for name in _BESIDE_WEIGHTS:
         if (weights.parent / name).is_file():
             shutil.copyfile(weights.parent / name, folder / name)
@@ -89,7 +93,7 @@ def release(plan: ReleasePlan, root: Path, table: Path = TABLE, weights_only: bo
         config=plan.config,
         licence=plan.licence,
         source=plan.source,
-        output_op=OUTPUT_OP,
+        output_op=plan.output_op,
         weights=ReleasedFile.of(weights),
         export={path.relative_to(folder).as_posix(): ReleasedFile.of(path) for path in files},
     )
@@ -99,6 +103,8 @@ def release(plan: ReleasePlan, root: Path, table: Path = TABLE, weights_only: bo
 
 def plan_of(name: str, config: str | None = None, licence: str | None = None, source: str | None = None) -> ReleasePlan:
     """Return the plan for a zoo name; what is not given comes from the recipe that converted it.
+
+    Converted weights are exported to ONNX alone, those trained here as their config's ``export`` says.
 
     Raises:
         UserError: something is neither given nor in a recipe.
@@ -115,27 +121,35 @@ def plan_of(name: str, config: str | None = None, licence: str | None = None, so
     missing = [f"--{key}" for key, value in values.items() if not value]
     if missing:
         raise UserError(f"no recipe converts '{name}', so say its {' and '.join(missing)}.")
-    return ReleasePlan(name, **{key: str(value) for key, value in values.items()})
+    plan = ReleasePlan(name, **{key: str(value) for key, value in values.items()})
+    if recipe is not None:
+        return plan
+    config = load_config(plan.config)
+    formats = tuple(config.get("export.formats", plan.formats))
+    if _TARGET not in formats:
+        raise UserError(f"{plan.config}: export.formats is {list(formats)}, but a released model needs {_TARGET}, too.")
+    return replace(plan, formats=formats, output_op=config.get("export.output_op", plan.output_op))
 
 
-def _shrink(network: nn.Layer, folder: Path) -> None:
-    """Store the export's weights in fewer bits where that passes the proof; else leave it as it is."""
+def _shrink(network: nn.Layer, folder: Path, proofs: Mapping[str, TargetParity]) -> None:
+    """Store the weights of the export's ONNX in fewer bits where that passes the proof; else leave it as it is."""
     deploy = DeployFile.read(folder)
     assert deploy.input_shape is not None  # our own export says it
     count, channels, height, width = deploy.input_shape
     trials = make_trials(network, deploy.preprocess, (count, channels, height, width))
+    assert deploy.output_op is not None
     files = deploy.targets[_TARGET]
     for rounded in (True, False):
         with staging(folder) as directory:
             candidate = directory / "finished"
-            (candidate / files.model).parent.mkdir(parents=True)
+            shutil.copytree(folder, candidate)
             store_compactly(folder / files.model, candidate / files.model, rounded)
             files.record_sums(candidate)
             deploy.write(candidate)
-            proof = measure(candidate, _TARGET, trials, OUTPUT_OP)[_TARGET]
+            proof = measure(candidate, _TARGET, trials, deploy.output_op)[_TARGET]
             if not proof.passed:
                 continue
-            write_parity(candidate, {_TARGET: proof})
+            write_parity(candidate, {**proofs, _TARGET: proof})
             before = (folder / files.model).stat().st_size
             publish(candidate, folder)
             kind = "float16 or bytes" if rounded else "what holds them exactly"

@@ -74,7 +74,8 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_image(root / f"portraits/{index}.png", image)
         write_image(root / f"portraits/{index}_mask.png", np.asarray(mask > 0.5, np.uint8))
     (root / "portraits/list.txt").write_text("0.png 0_mask.png\n1.png 1_mask.png\n", encoding="utf-8")
-    release(ReleasePlan(NAME, "config.yml", "MIT", "trained for this test"), root, root / "released.json")
+    plan = ReleasePlan(NAME, "config.yml", "MIT", "trained for this test", ("paddle", "onnx"), "softmax")
+    release(plan, root, root / "released.json")
     return root
 
 
@@ -92,9 +93,10 @@ def repository(stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_table_says_what_was_released(repository: Path) -> None:
     entry = read_table(repository / "released.json")[NAME]
-    assert (entry.config, entry.licence, entry.output_op) == ("config.yml", "MIT", "sigmoid")
+    assert (entry.config, entry.licence, entry.output_op) == ("config.yml", "MIT", "softmax")
     assert entry.weights.bytes == (repository / "pretrained_model/tiny/model.pdparams").stat().st_size
-    assert set(entry.export) == {"LICENSE", "deploy.yaml", "onnx/model.onnx", "parity.json"}
+    files = {"LICENSE", "deploy.yaml", "model.json", "model.pdiparams", "onnx/model.onnx", "parity.json"}
+    assert set(entry.export) == files
 
 
 def test_what_float16_holds_is_stored_so_and_computes_the_same(repository: Path) -> None:
@@ -106,7 +108,8 @@ def test_what_float16_holds_is_stored_so_and_computes_the_same(repository: Path)
     whole = [values for values in stored.values() if values.dtype == np.float32 and values.size > 64]
     assert all((values != values.astype(np.float16)).any() for values in whole)
     parity = json.loads((repository / "export_model/tiny/parity.json").read_text(encoding="utf-8"))
-    assert parity["targets"]["onnx"]["passed"] and parity["targets"]["onnx"]["max_abs_diff"] <= 1e-4
+    assert all(parity["targets"][name]["passed"] for name in ("paddle", "onnx"))
+    assert parity["targets"]["onnx"]["max_abs_diff"] <= 1e-4 and parity["targets"]["onnx"]["rewrites"]
 
 
 def test_the_golden_answer_is_that_of_export_and_weights(repository: Path) -> None:
