@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import paddle
 from paddle import nn
 
-from paddle_portrait import kernels
 from paddle_portrait.errors import UserError
 from paddle_portrait.models.blocks import conv2d
 from paddle_portrait.models.output import SegOutput, as_seg_output
@@ -75,7 +74,7 @@ class LateFusion(nn.Layer):
 
 
 def _logit(logits: paddle.Tensor) -> paddle.Tensor:
-    return logits if logits.shape[1] == 1 else kernels.class_margin(logits).unsqueeze(1)
+    return logits if logits.shape[1] == 1 else logits[:, 1:] - logits[:, :1]
 
 
 def _one_each(name: str, values: Sequence[float] | None, default: float, count: int) -> list[float]:

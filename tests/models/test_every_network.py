@@ -75,13 +75,17 @@ class Case:
 
 
 def own_types(node: Any) -> Iterator[tuple[str, str]]:
-    """Yield (kind, type) of a model's node and of the backbone and head in it."""
+    """Yield (kind, type) of a model's node and of the networks, the backbone and the head in it."""
     yield "model", node["type"]
+    for network in node.get("networks", ()):
+        yield from own_types(network)
     yield from ((kind, node[kind]["type"]) for kind in ("backbone", "head") if isinstance(node.get(kind), dict))
 
 
 def without_pretrained(node: Any) -> Any:
     """Return a node without the weights that it would load."""
+    if isinstance(node, list):
+        return [without_pretrained(item) for item in node]
     if not isinstance(node, dict):
         return node
     return {key: without_pretrained(value) for key, value in node.items() if key != "pretrained"}
@@ -94,6 +98,8 @@ def essential(registry: Registry, node: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in node.items():
         if isinstance(value, dict) and key in CHILD_REGISTRIES:
             kept[key] = essential(CHILD_REGISTRIES[key], value)
+        elif isinstance(value, list) and key in CHILD_REGISTRIES:
+            kept[key] = [essential(CHILD_REGISTRIES[key], item) for item in value]
         elif key == "type" or value != parameters[key].default:
             kept[key] = value
     return kept

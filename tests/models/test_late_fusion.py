@@ -1,0 +1,75 @@
+"""Networks side by side: the first answer is their weighted mean, each seeing the picture as it was trained to."""
+
+from __future__ import annotations
+
+import numpy as np
+import paddle
+import pytest
+from paddle import nn
+
+from paddle_portrait.errors import UserError
+from paddle_portrait.models import SegOutput
+from paddle_portrait.models.late_fusion import LateFusion
+
+
+class Brightness(nn.Layer):
+    """One logit: the mean of the colours."""
+
+    def forward(self, x: paddle.Tensor) -> SegOutput:
+        """Map N×3×H×W to N×1×H×W."""
+        return SegOutput(x.mean(axis=1, keepdim=True))
+
+
+class TwoClasses(nn.Layer):
+    """Two classes: red for the background, green for the person."""
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        """Map N×3×H×W to N×2×H×W."""
+        return x[:, :2]
+
+
+def picture() -> np.ndarray:
+    """Return float32 2×3×6×8 in [0, 1]."""
+    return np.random.default_rng(0).random((2, 3, 6, 8), np.float32)
+
+
+def test_the_first_answer_is_the_weighted_mean_of_what_each_sees() -> None:
+    network = LateFusion([Brightness(), TwoClasses()], input_scales=[1, 2], input_shifts=[0, -1], shares=[0.75, 0.25])
+    x = picture()
+    found = network(paddle.to_tensor(x)).logits.numpy()
+    second = (2 * x[:, 1] - 1) - (2 * x[:, 0] - 1)
+    np.testing.assert_allclose(found[:, 0], 0.75 * x.mean(axis=1) + 0.25 * second, atol=1e-6)
+
+
+def test_shares_are_equal_unless_they_are_given() -> None:
+    x = picture()
+    found = LateFusion([Brightness(), Brightness()])(paddle.to_tensor(x)).logits.numpy()
+    np.testing.assert_allclose(found[:, 0], x.mean(axis=1), atol=1e-6)
+
+
+def test_the_correction_can_learn_what_no_network_knows() -> None:
+    network = LateFusion([Brightness()])
+    x = paddle.to_tensor(picture())
+    wanted = paddle.roll(x.mean(axis=1, keepdim=True), 1, axis=3)
+    rate = paddle.optimizer.Adam(0.02, parameters=network.parameters())
+    losses = []
+    for _ in range(60):
+        loss = ((network(x).logits - wanted) ** 2).mean()
+        loss.backward()
+        rate.step()
+        rate.clear_grad()
+        losses.append(float(loss))
+    assert losses[-1] < 0.7 * losses[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"networks": []}, "at least one"),
+        ({"networks": [Brightness()], "shares": [0.5, 0.5]}, "1 networks need 1 shares, not 2"),
+        ({"networks": [Brightness(), Brightness()], "input_scales": [1]}, "2 networks need 2 input_scales, not 1"),
+    ],
+)
+def test_wrong_arguments_are_said(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        LateFusion(**arguments)
