@@ -47,10 +47,7 @@ def figures_of(rows: list[dict[str, Any]], batch_size: int) -> dict[str, Any]:
     """Return length, speed and judgements of a run; hours are those of the steps, without evaluations."""
     steps = [row for row in rows if row["kind"] == "train"]
     judged = [row for row in rows if row["kind"] == "eval"]
-    lengths = [
-        steps[0]["iteration"],
-        *(b["iteration"] - a["iteration"] for a, b in zip(steps, steps[1:], strict=False)),
-    ]
+    lengths = [steps[0]["iteration"], *(b["iteration"] - a["iteration"] for a, b in itertools.pairwise(steps))]
     seconds = sum(row["speed"]["batch_cost"] * length for row, length in zip(steps, lengths, strict=True))
     best = max(judged, key=lambda row: row["miou"])
     return {
