@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "kernels": BASE,
     **dict.fromkeys(LEARNING, BASE | {"kernels"} | LEARNING),
     "convert": BASE | {"kernels"} | LEARNING,
-    "engine": BASE | {"kernels", "convert"} | LEARNING,
+    "engine": BASE | {"kernels", "convert", "inference"} | LEARNING,
     "export": BASE | {"kernels", "convert", "engine", "inference"} | LEARNING,
     **dict.fromkeys(USING, BASE | USING),
     **dict.fromkeys(SERVING, BASE | USING | SERVING),
