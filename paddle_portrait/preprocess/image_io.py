@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image, ImageOps
 
 from paddle_portrait.console import logger
 from paddle_portrait.errors import UserError
+from paddle_portrait.preprocess.geometry import Size
 
 Source = str | Path | bytes
 
@@ -20,6 +22,10 @@ _EXIF_ORIENTATION = 0x0112
 _TRANSPARENT_MODES = {"RGBA", "LA", "PA", "RGBa", "La"}
 # Formats and modes that OpenCV decodes to the same pixels as Pillow, only faster.
 _FAST_FORMATS = {"JPEG", "PNG"}
+_FAST_MODES = {"RGB", "L"}
+# Divisors of the size at which OpenCV decodes a JPEG, the largest first.
+_REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2,
+            1: cv2.IMREAD_COLOR}  # fmt: skip
 _announced_alpha = False
 
 
@@ -40,12 +46,32 @@ def read_image(source: Source) -> np.ndarray:
     """
     data, name = _read_bytes(source)
     with _open(data, name) as image:
-        if image.format in _FAST_FORMATS and image.mode in {"RGB", "L"}:
-            return _decode_fast(data, image, name)
-        try:
-            return _to_rgb(ImageOps.exif_transpose(image), name)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UserError(f"{name}: the image cannot be decoded ({error}). Export it again or remove it.") from error
+        return _decode(data, image, name)
+
+
+def read_reduced(source: Source, needed: Callable[[Size], Size]) -> tuple[np.ndarray, Size]:
+    """Read a photo that will be scaled down, a JPEG at 1/2, 1/4 or 1/8 of its size where that suffices.
+
+    Args:
+        source: path of a file, or its bytes.
+        needed: returns, for the height and width of the photo, those that are needed at least.
+
+    Returns:
+        The photo as :func:`read_image` returns it, no side shorter than needed for that reason, and its height and
+        width on the disk, EXIF orientation applied.
+
+    Raises:
+        UserError: the file is missing, empty, truncated or no image.
+    """
+    data, name = _read_bytes(source)
+    with _open(data, name) as image:
+        if image.format != "JPEG" or image.mode not in _FAST_MODES:
+            whole = _decode(data, image, name)
+            return whole, (whole.shape[0], whole.shape[1])
+        height, width = image.size[::-1] if _orientation(image) < 5 else image.size
+        least = needed((height, width))
+        fitting = (k for k in _REDUCED if -(-height // k) >= least[0] and -(-width // k) >= least[1])
+        return _decode_fast(data, image, name, _REDUCED[next(fitting, 1)]), (height, width)
 
 
 def read_mask(source: Source) -> np.ndarray:
@@ -141,9 +167,17 @@ def _open(data: bytes, name: str) -> Image.Image:
         raise UserError(f"{name}: the image cannot be opened ({error}).") from error
 
 
-def _decode_fast(data: bytes, header: Image.Image, name: str) -> np.ndarray:
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+def _decode(data: bytes, image: Image.Image, name: str) -> np.ndarray:
+    if image.format in _FAST_FORMATS and image.mode in _FAST_MODES:
+        return _decode_fast(data, image, name)
+    try:
+        return _to_rgb(ImageOps.exif_transpose(image), name)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"{name}: the image cannot be decoded ({error}). Export it again or remove it.") from error
+
+
+def _decode_fast(data: bytes, header: Image.Image, name: str, mode: int = cv2.IMREAD_COLOR) -> np.ndarray:
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), mode | cv2.IMREAD_IGNORE_ORIENTATION)
     if decoded is None:
         raise UserError(f"{name}: the image is damaged or cut short. Export it again or remove it.")
     rgb = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=decoded)  # in place: photos may be large

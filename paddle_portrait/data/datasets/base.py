@@ -13,13 +13,14 @@ import numpy as np
 
 from paddle_portrait.console import logger
 from paddle_portrait.data.batch import Batch, check_sizes, outline_band, stack_labels
+from paddle_portrait.data.disk_cache import DiskCache, check_settings
 from paddle_portrait.data.masks import MaskReader, choose_reader
 from paddle_portrait.data.sample import Sample
 from paddle_portrait.data.sampling import Part
 from paddle_portrait.data.transforms.pipeline import Pipeline
 from paddle_portrait.errors import UserError
-from paddle_portrait.preprocess.geometry import Geometry
-from paddle_portrait.preprocess.image_io import read_image
+from paddle_portrait.preprocess.geometry import Geometry, Size
+from paddle_portrait.preprocess.image_io import read_image, read_reduced
 from paddle_portrait.preprocess.pipeline import Preprocess
 from paddle_portrait.preprocess.steps import Normalize
 
@@ -121,6 +122,9 @@ class FileDataset(PortraitDataset):
         edge: whether batches carry the outline.
         weight: how often an epoch sees each photo.
         cache_mb: memory for decoded photos.
+        disk_cache_mb: room on disk for decoded photos.
+        disk_cache_dir: folder of that room; None: in the user's cache.
+        reduced_decode: decode JPEG photos at 1/2, 1/4 or 1/8 where the first transform makes them that small.
     """
 
     def __init__(
@@ -134,17 +138,24 @@ class FileDataset(PortraitDataset):
         edge: bool = False,
         weight: float = 1.0,
         cache_mb: float = 0,
+        disk_cache_mb: float = 0,
+        disk_cache_dir: str | None = None,
+        reduced_decode: bool = False,
     ) -> None:
         if not weight > 0:
             raise UserError(f"data set: weight must be over 0, got {weight}.")
         if cache_mb < 0:
             raise UserError(f"data set: cache_mb must be 0 or more, got {cache_mb}.")
+        check_settings(disk_cache_mb, disk_cache_dir)
         self.name, self.files, self.pipeline = name, files, pipeline
         self.num_classes, self.ignore_index, self.mask_format = num_classes, ignore_index, mask_format
         self.edge, self.weight = edge, weight
+        self.disk_cache_mb, self.disk_cache_dir, self.reduced_decode = disk_cache_mb, disk_cache_dir, reduced_decode
         self._cache = _SampleCache(int(cache_mb * 2**20))
         self._reader: MaskReader | None = None
         self._choosing = threading.Lock()
+        self._disk: DiskCache | None = None
+        self._opening = threading.Lock()
 
     @property
     def masks(self) -> MaskReader:
@@ -172,26 +183,49 @@ class FileDataset(PortraitDataset):
         Raises:
             UserError: a file is missing, damaged, of another size than its partner, or of wrong values.
         """
-        path, label_path = self.files[index]
-        image = read_image(path)
-        if label_path is None:
-            return Sample(image, None, path, "", index)
-        label = self.masks.read(label_path)
-        if label.shape != image.shape[:2]:
-            raise UserError(
-                f"{label_path} is height {label.shape[0]}, width {label.shape[1]}, but its photo {path} is height "
-                f"{image.shape[0]}, width {image.shape[1]} (EXIF orientation applied). Both must have one size."
-            )
-        return Sample(image, label, path, label_path, index)
+        image = read_image(self.files[index][0])
+        return self._labelled(index, image, (image.shape[0], image.shape[1]))
 
     def sample(self, index: int, rng: np.random.Generator) -> Sample:
         """Return a sample after all transforms but ``Normalize``."""
+        self._open_disk_cache()
         with naming(self.files[index][0]):
             prepared = replace(self._prepared(index), another=lambda draw: self._another(index, draw))
             return replace(self.pipeline.augment(prepared, rng), another=None)
 
+    def _labelled(self, index: int, image: np.ndarray, photo_hw: Size) -> Sample:
+        """Add the label, which must have the size of the photo as it is on the disk."""
+        path, label_path = self.files[index]
+        if label_path is None:
+            return Sample(image, None, path, "", index)
+        label = self.masks.read(label_path)
+        if label.shape != photo_hw:
+            raise UserError(
+                f"{label_path} is height {label.shape[0]}, width {label.shape[1]}, but its photo {path} is height "
+                f"{photo_hw[0]}, width {photo_hw[1]} (EXIF orientation applied). Both must have one size."
+            )
+        return Sample(image, label, path, label_path, index)
+
     def _prepared(self, index: int) -> Sample:
-        return self._cache.get(index, lambda: self.pipeline.prepare(self.load(index)))
+        return self._cache.get(index, lambda: self._from_disk(index))
+
+    def _from_disk(self, index: int) -> Sample:
+        return self._disk.get(index, lambda: self._decoded(index)) if self._disk else self._decoded(index)
+
+    def _decoded(self, index: int) -> Sample:
+        if not self.reduced_decode:
+            return self.pipeline.prepare(self.load(index))
+        image, photo_hw = read_reduced(self.files[index][0], self.pipeline.first_size)
+        return self.pipeline.prepare(self._labelled(index, image, photo_hw), photo_hw)
+
+    def _open_disk_cache(self) -> None:
+        """Open it at the first use: only then it is known how masks are read, and which transforms come first."""
+        if not self.disk_cache_mb or self._disk is not None:
+            return
+        decoding = (replace(self.masks, reason=""), self.pipeline.fixed_steps, self.reduced_decode)
+        with self._opening:
+            if self._disk is None:
+                self._disk = DiskCache(self.name, self.files, decoding, self.disk_cache_mb, self.disk_cache_dir)
 
     def _another(self, index: int, rng: np.random.Generator) -> Sample:
         """Draw another sample than ``index``, before all chance; the same where there is no other."""

@@ -35,6 +35,10 @@ class Dataset(FileDataset):
         edge: give batches the person's outline, too (``Batch.edges``).
         weight: how often an epoch sees each photo (fractions allowed).
         cache_mb: memory for decoded photos, kept as they are after the leading transforms without chance.
+        disk_cache_mb: room on disk for the same, in MiB; later runs and other processes find it there.
+        disk_cache_dir: folder of that room; default: ``samples`` in the user's cache.
+        reduced_decode: decode JPEG photos at 1/2, 1/4 or 1/8 of their size where the first transform (``Resize``,
+            ``LimitLong``, …) makes them that small. Quicker, and the pixels differ a little.
 
     Raises:
         UserError: a folder or list is missing, a line is malformed, an argument is out of range.
@@ -56,6 +60,9 @@ class Dataset(FileDataset):
         edge: bool = False,
         weight: float = 1.0,
         cache_mb: float = 0,
+        disk_cache_mb: float = 0,
+        disk_cache_dir: str | None = None,
+        reduced_decode: bool = False,
     ) -> None:
         if mode not in _MODES:
             raise UserError("data set: " + describe_unknown("mode", str(mode), _MODES))
@@ -72,6 +79,9 @@ class Dataset(FileDataset):
             edge=edge,
             weight=weight,
             cache_mb=cache_mb,
+            disk_cache_mb=disk_cache_mb,
+            disk_cache_dir=disk_cache_dir,
+            reduced_decode=reduced_decode,
         )
         self.mode, self.dataset_root, self.list_path = mode, dataset_root, list_path
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from paddle_portrait.data.sample import Sample
-from paddle_portrait.data.transforms.base import Transform
+from paddle_portrait.data.transforms.base import StepTransform, Transform
 from paddle_portrait.data.transforms.foreign import PaddleSegTransform, as_transform
+from paddle_portrait.data.transforms.moving import resize_sample
 from paddle_portrait.data.transforms.prior import SimulatePrior
 from paddle_portrait.errors import UserError
+from paddle_portrait.preprocess.geometry import Resized, Size
 from paddle_portrait.preprocess.pipeline import Preprocess
 from paddle_portrait.preprocess.steps import Normalize
 
@@ -53,9 +55,31 @@ class Pipeline:
         fixed = [step.random for step in self.steps]
         self._prefix = fixed.index(True) if True in fixed else len(fixed)
 
-    def prepare(self, sample: Sample) -> Sample:
-        """Run the transforms at the head of the list that do not depend on chance."""
-        return self._run(self.steps[: self._prefix], sample, np.random.default_rng(0))
+    @property
+    def fixed_steps(self) -> list[Transform]:
+        """The transforms at the head of the list that do not depend on chance."""
+        return self.steps[: self._prefix]
+
+    def first_size(self, photo_hw: Size) -> Size:
+        """Return the size that the first transform scales a photo to.
+
+        Raises:
+            UserError: it does not scale, or by chance.
+        """
+        return self._first_scaling(photo_hw).after
+
+    def prepare(self, sample: Sample, photo_hw: Size | None = None) -> Sample:
+        """Run the transforms at the head of the list that do not depend on chance.
+
+        Args:
+            sample: photo and label as they are on the disk.
+            photo_hw: size of the photo on the disk, where ``sample.image`` was reduced when it was decoded.
+        """
+        steps = self.fixed_steps
+        if photo_hw is not None:
+            first, steps = self._first_scaling(photo_hw), steps[1:]
+            sample = resize_sample(sample, first.after, first.interp)
+        return self._run(steps, sample, np.random.default_rng(0))
 
     def augment(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Run the rest of the list, from the first random transform on."""
@@ -87,6 +111,16 @@ class Pipeline:
         if foreign:
             raise UserError(f"{foreign[0]} of paddleseg cannot be undone, so it is for training only.")
         return Preprocess([*self.steps, *([self.normalize] if self.normalize else [])])
+
+    def _first_scaling(self, photo_hw: Size) -> Resized:
+        first = self.fixed_steps[0] if self.fixed_steps else None
+        operation = first.plan(photo_hw, None) if isinstance(first, StepTransform) else None
+        if not isinstance(operation, Resized):
+            raise UserError(
+                "reduced_decode needs a first transform that tells how small a photo becomes: Resize, ResizeByLong, "
+                "ResizeByShort or LimitLong. Put one first, or leave reduced_decode out."
+            )
+        return operation
 
     @staticmethod
     def _run(steps: Sequence[Transform], sample: Sample, rng: np.random.Generator) -> Sample:
