@@ -4,6 +4,7 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 JOBS ?= 2
 PYTEST_ARGS ?=
+BENCH ?=
 
 # One thread a process: the tests run in $(JOBS) processes, and sums in parallel threads would not repeat bit for bit.
 TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
@@ -39,15 +40,8 @@ types: $(STAMP) ## mypy over paddle_portrait
 check-configs: $(STAMP) ## check every shipped YAML without running anything
 	$(PY) tools/check_config.py configs benchmarks
 
-bench: $(STAMP) ## run the benchmarks of benchmarks/ (long); results in benchmarks/results/
-	$(PY) benchmarks/startup_cost.py
-	$(PY) benchmarks/augmentation_cost.py
-	$(PY) benchmarks/effects_cost.py
-	$(PY) benchmarks/connectivity_cost.py
-	$(PY) benchmarks/kernel_ops.py
-	$(PY) benchmarks/resume_cost.py
-	$(PY) benchmarks/training_speed.py
-	$(PY) benchmarks/video_speed.py
+bench: $(STAMP) ## run every benchmark of benchmarks/ (hours; BENCH="name name" narrows); results in benchmarks/results/
+	$(PY) benchmarks/run_all.py $(BENCH)
 
 web: $(STAMP) ## build the web page into deploy/paddlejs/dist (Node 20 or later; MODEL=name takes another released model)
 	@sh deploy/paddlejs/build.sh
