@@ -66,9 +66,6 @@ class Pack:
                 path.unlink()  # processes that have it open keep their copy
                 self._open()
 
-    def __len__(self) -> int:
-        return len(self._places)
-
     def get(self, key: bytes) -> np.ndarray | None:
         """Return the payload, uint8, or None where there is none or it is damaged (said in the log)."""
         with self._threads:
@@ -141,26 +138,32 @@ class Pack:
     def _scan(self) -> None:
         """Take note of all records behind the last known one; cut off what is damaged at the end."""
         size = self._file.seek(0, os.SEEK_END)
-        if size < self._end:  # another process cut off a damaged end
-            self._places, self._end = {}, 0
-        if self._end == 0:
-            self._begin(size)
-            size = max(size, self._end)
+        if self._end == 0 or size < self._end or not self._follow(size):
+            # New here, or another process has cut off a damaged end meanwhile: what was known may be gone.
+            self._places.clear()
+            size = self._begin(size)
+            if not self._follow(size):
+                logger.warning(
+                    "%s: damaged or cut short from byte %d of %d on; the %d samples before are kept, those behind "
+                    "are decoded anew",
+                    *(self.path, self._end, size, len(self._places)),
+                )
+                self._file.truncate(self._end)
+
+    def _follow(self, size: int) -> bool:
+        """Go from record to record up to ``size``; return whether all heads on the way are sound."""
         while self._end < size:
             self._file.seek(self._end)
             found = _parse(self._file.read(_HEAD.size))
             if found is None or self._end + _HEAD.size + found[1] > size:
-                logger.warning(
-                    "%s: damaged or cut short from byte %d of %d on; the %d samples before are kept, those behind "
-                    "are decoded anew", self.path, self._end, size, len(self._places),
-                )  # fmt: skip
-                self._file.truncate(self._end)
-                return
+                return False
             key, length, checksum = found
             self._places[key] = _Place(self._end + _HEAD.size, length, checksum)
             self._end += _HEAD.size + length
+        return True
 
-    def _begin(self, size: int) -> None:
+    def _begin(self, size: int) -> int:
+        """Look at the mark at the start, write it where it lacks; return the size of the file."""
         self._file.seek(0)
         if size and self._file.read(len(_MAGIC)) != _MAGIC:
             logger.warning("%s: this is no pack of samples, or its start is damaged; it is started anew", self.path)
@@ -170,6 +173,7 @@ class Pack:
             self._file.seek(0)
             self._file.write(_MAGIC)
         self._end = len(_MAGIC)
+        return max(size, self._end)
 
     def _read(self, place: _Place) -> np.ndarray | None:
         payload = np.empty(place.length, np.uint8)

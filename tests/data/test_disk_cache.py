@@ -172,6 +172,20 @@ def test_damage_while_it_is_open(folder: Path, heard: pytest.LogCaptureFixture) 
     assert_same(samples(made), expected)
 
 
+def test_one_that_was_mended_by_another_process_meanwhile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    early = dataset(folder)
+    expected = samples(early)
+    os.truncate(pack_of(folder), 3000)
+    mending = dataset(folder)
+    for index in (5, 4, 3, 2, 1, 0):  # the records now lie in another order, of which `early` knows nothing
+        mending.sample(index, np.random.default_rng(index))
+    assert_same(samples(early), expected)
+    later = dataset(folder)
+    seen = decoded(later, monkeypatch)
+    assert_same(samples(later), expected)
+    assert seen == []
+
+
 def test_it_stays_within_its_bound(folder: Path) -> None:
     room = 3000  # bytes; a sample of 14×12 with a soft mask takes 1.5 kB
     made = dataset(folder, disk_cache_mb=room / 2**20)
