@@ -20,26 +20,10 @@ CALLS = 5
 
 def training(config_file: str, save_dir: str) -> dict[str, float]:
     """Build a trainer from a config and let it do a few steps."""
-    from paddle_portrait.config import load_config
-    from paddle_portrait.engine.build import RunOptions, build_trainer
-    from paddle_portrait.engine.environment import choose_device
-    from paddle_portrait.engine.hooks import Hook
+    from _short_training import train
 
-    class Stopwatch(Hook):
-        def __init__(self) -> None:
-            self.seconds: list[float] = []
-
-        def after_step(self, trainer: object, step: object) -> None:
-            self.seconds.append(step.seconds)  # type: ignore[attr-defined]
-
-    choose_device("cpu")
-    started = time.perf_counter()
-    trainer = build_trainer(load_config(config_file), RunOptions(Path(save_dir)))
-    built = time.perf_counter() - started
-    stopwatch = Stopwatch()
-    trainer.hooks = [stopwatch]
-    trainer.run()
-    return {"seconds_to_start": built, "step_ms": 1000 * statistics.median(stopwatch.seconds[4:])}
+    measured = train(config_file, save_dir, warm_up=4)
+    return {key: measured[key] for key in ("seconds_to_start", "step_ms")}
 
 
 def prediction(directory: str, pixels: str) -> dict[str, float]:

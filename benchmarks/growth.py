@@ -1,7 +1,7 @@
 """How cost grows: training with the lists' length, prediction with pixels, video with length, a server with clients.
 
 python benchmarks/growth.py            # trains and predicts, minutes
-python benchmarks/growth.py --picture  # draws docs/images/growth.png alone, and prints the table
+python benchmarks/growth.py --picture  # draws docs/images/growth.png and writes the table of docs/benchmarks.md alone
 
 Video and server are taken from the results of video_memory.py and server_throughput.py.
 
@@ -16,23 +16,25 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _page import write_between
 from _record import RESULTS, ROOT, record
 
 sys.path.insert(0, str(ROOT))
 NAME = "growth"
 HERE = Path(__file__).resolve().parent
 ENTRIES = (1_000, 10_000, 100_000)
-PIXELS = (1e5, 1e6, 5e6, 2e7, 5e7)
+MEGAPIXELS = (0.1, 1.0, 5.0, 20.0, 50.0)
 STEPS = 16
 PHOTOS = ROOT / "data" / "mini_portraits"
 MODEL = "humanseg_lite_2020"
 # What each part is plotted against, and which of its figures are costs.
 PARTS = {
-    "training": ("entries of the list", {"seconds_to_start": "s to the first step", "step_ms": "ms a step",
+    "training": ("entries of the list", {"seconds_to_start": "s before the first step", "step_ms": "ms a step",
                                          "peak_mib": "MiB"}),
     "prediction": ("pixels", {"ms": "ms a picture", "peak_mib": "MiB"}),
     "video": ("frames", {"peak_mib": "MiB"}),
@@ -51,11 +53,11 @@ def child(*arguments: str) -> dict[str, float]:
         return json.loads(out.read_text(encoding="utf-8"))
 
 
-def training() -> list[dict[str, float]]:
+def training(entries: Sequence[int]) -> list[dict[str, float]]:
     """Train on lists that name the same few hundred pictures again and again, so that only the lists grow."""
     lines = (PHOTOS / "train.txt").read_text(encoding="utf-8").splitlines()
     rows = []
-    for count in ENTRIES:
+    for count in entries:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             repeated = (lines * (count // len(lines) + 1))[:count]
@@ -71,11 +73,12 @@ def training() -> list[dict[str, float]]:
     return rows
 
 
-def prediction() -> list[dict[str, float]]:
+def prediction(megapixels: Sequence[float]) -> list[dict[str, float]]:
     """Predict pictures of more and more pixels."""
     from paddle_portrait.zoo import export_directory
 
-    return [{"size": pixels, **child("prediction", str(export_directory(MODEL)), str(pixels))} for pixels in PIXELS]
+    sizes = [1e6 * value for value in megapixels]
+    return [{"size": pixels, **child("prediction", str(export_directory(MODEL)), str(pixels))} for pixels in sizes]
 
 
 def video() -> list[dict[str, float]]:
@@ -134,18 +137,20 @@ def draw(figures: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure, record, draw, and print the table."""
+    """Measure, record, draw, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--picture", action="store_true", help="draw and print the table alone")
+    parser.add_argument("--picture", action="store_true", help="draw and write the table alone")
+    parser.add_argument("--entries", type=int, nargs="+", default=ENTRIES, help="lengths of the lists")
+    parser.add_argument("--megapixels", type=float, nargs="+", default=MEGAPIXELS, help="sizes of the pictures")
     arguments = parser.parse_args()
-    figures = read(NAME)
     if not arguments.picture:
         if not (PHOTOS / "train.txt").is_file():
             parser.error("data/mini_portraits is missing: run `python data/download_data.py` first")
-        figures = {"training": training(), "prediction": prediction(), "video": video(), "server": server()}
-        record(NAME, figures)
+        grown = {"training": training(arguments.entries), "prediction": prediction(arguments.megapixels)}
+        record(NAME, {**grown, "video": video(), "server": server()})
+    figures = read(NAME)
     draw(figures, ROOT / "docs" / "images" / "growth.png")
-    print(table(figures))
+    print(f"written: {write_between('benchmarks.md', f'{NAME}.py', table(figures))}")
 
 
 if __name__ == "__main__":

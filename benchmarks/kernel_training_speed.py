@@ -4,7 +4,7 @@ python benchmarks/kernel_training_speed.py               # six networks, one pro
 python benchmarks/kernel_training_speed.py slimnet_512   # one; the others keep their figures
 
 Each trains with its own recipe's input size, loss and optimizer, from random weights on generated portraits, kernels
-and stock in turns.
+and stock in turns. Writes a table of docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from _page import write_between
 from _phases import PHASES
 from _record import RESULTS, ROOT, record
 from training_speed import median_of, ours
@@ -80,9 +81,10 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure, record, and print the table."""
+    """Measure, record, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(CONFIGS)} (default: all)")
+    parser.add_argument("--table", action="store_true", help="write the table alone, from the figures that are there")
     parser.add_argument("--batch_size", type=int, default=8)
     parser.add_argument("--iters", type=int, default=16)
     parser.add_argument("--warm_up", type=int, default=4, help="first iterations that do not count")
@@ -93,11 +95,11 @@ def main() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     file = RESULTS / f"{NAME}.json"
     figures = json.loads(file.read_text(encoding="utf-8"))["figures"] if file.is_file() else {}
-    for name in arguments.names or CONFIGS:
+    for name in [] if arguments.table else arguments.names or CONFIGS:
         figures[name] = measure(name, arguments)
         print(f"{name}: {figures[name]['ratio']} times as fast", flush=True)
         record(NAME, figures)
-    print(table(figures))
+    print(f"written: {write_between('benchmarks.md', f'{NAME}.py', table(figures))}")
 
 
 if __name__ == "__main__":
