@@ -16,7 +16,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,35 +104,46 @@ def slope(sizes: list[float], costs: list[float]) -> float:
     return float(np.polyfit(np.log(sizes), np.log(costs), 1)[0])
 
 
+def curves(figures: dict[str, Any], part: str) -> Iterator[tuple[str, list[float], list[float]]]:
+    """Give words, sizes and costs of each cost of a part that was measured at two sizes or more."""
+    for key, words in PARTS[part][1].items():
+        points = [(row["size"], row[key]) for row in figures.get(part, []) if row.get(key)]
+        if len(points) > 1:
+            sizes, costs = map(list, zip(*points, strict=True))
+            yield words, sizes, costs
+
+
 def table(figures: dict[str, Any]) -> str:
     """Return the figures as Markdown."""
     lines = ["| what | grows with | from | to | slope |", "|---|---|---|---|---|"]
-    for part, (unit, costs) in PARTS.items():
-        for key, words in costs.items():
-            points = [(row["size"], row[key]) for row in figures.get(part, []) if row.get(key)]
-            if len(points) > 1:
-                sizes, values = map(list, zip(*points, strict=True))
-                ends = [f"{value:,.4g} at {size:,.0f}" for size, value in (points[0], points[-1])]
-                lines.append(f"| {part}: {words} | {unit} | {ends[0]} | {ends[1]} | {slope(sizes, values):.2f} |")
+    for part, (unit, _) in PARTS.items():
+        for words, sizes, costs in curves(figures, part):
+            ends = [f"{costs[k]:,.4g} at {sizes[k]:,.0f}" for k in (0, -1)]
+            lines.append(f"| {part}: {words} | {unit} | {ends[0]} | {ends[1]} | {slope(sizes, costs):.2f} |")
     return "\n".join(lines)
 
 
 def draw(figures: dict[str, Any], path: Path) -> None:
-    """Draw one panel a part, both axes logarithmic."""
+    """Draw one panel a part, both axes logarithmic; the legend names the slopes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.6, 6.4), layout="constrained")
+    figure = Figure(figsize=(9.6, 7.2), layout="constrained")
     FigureCanvasAgg(figure)
-    for panel, (part, (unit, costs)) in zip(figure.subplots(2, 2).ravel(), PARTS.items(), strict=True):
-        for key, words in costs.items():
-            points = np.array([(row["size"], row[key]) for row in figures.get(part, []) if row.get(key)])
-            if len(points):
-                panel.loglog(points[:, 0], points[:, 1], marker="o", linewidth=1.4, label=words)
+    for panel, (part, (unit, _)) in zip(figure.subplots(2, 2).ravel(), PARTS.items(), strict=True):
+        values: list[float] = []
+        for words, sizes, costs in curves(figures, part):
+            label = f"{words} (slope {slope(sizes, costs):.2f})"
+            panel.loglog(sizes, costs, marker="o", linewidth=1.4, label=label)
+            values += costs
+        if values:
+            # Two decades at least: what does not grow looks flat, whatever its last digits do.
+            middle, reach = (min(values) * max(values)) ** 0.5, max(10.0, 1.5 * (max(values) / min(values)) ** 0.5)
+            panel.set_ylim(middle / reach, 6 * middle * reach)  # with room for the legend
+            panel.legend(loc="upper left", fontsize="small")
         panel.set_title(part)
         panel.set_xlabel(unit)
         panel.grid(alpha=0.3)
-        panel.legend()
     figure.savefig(path, dpi=110)
 
 
