@@ -13,7 +13,9 @@ def to_alpha(person: np.ndarray) -> np.ndarray:
     return cv2.multiply(person, 255.0, dtype=cv2.CV_8U)
 
 
-def blend_uint8(front: np.ndarray, back: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def blend_uint8(
+    front: np.ndarray, back: np.ndarray, alpha: np.ndarray, target: np.ndarray | None = None
+) -> np.ndarray:
     """Lay ``front`` over ``back`` in 8-bit arithmetic.
 
     Two saturating multiplications: 1 ms for 720p RGB on one core, where numpy in floating point takes 13. Rounds twice,
@@ -23,14 +25,16 @@ def blend_uint8(front: np.ndarray, back: np.ndarray, alpha: np.ndarray) -> np.nd
         front: uint8 H×W or H×W×C; a luma or chroma plane as well as a picture.
         back: the same shape.
         alpha: uint8 H×W, 255 is all ``front``.
+        target: where the result goes, uint8 of the same shape; rows may lie apart, as in a part of a picture.
 
     Returns:
-        uint8 of the same shape.
+        uint8 of the same shape: ``target`` where it is given.
     """
     if front.ndim == 3 and front.shape[2] > 1:
         alpha = cv2.merge([alpha] * front.shape[2])
-    seen = cv2.multiply(front, alpha, scale=1 / 255)
-    return cv2.add(seen, cv2.multiply(back, cv2.bitwise_not(alpha), scale=1 / 255)).reshape(front.shape)
+    behind = cv2.multiply(back, cv2.bitwise_not(alpha), scale=1 / 255)
+    seen = cv2.multiply(front, alpha, target, 1 / 255)
+    return cv2.add(seen, behind, seen).reshape(front.shape)
 
 
 def alpha_blend(image: np.ndarray, person: np.ndarray, background: np.ndarray, accurate: bool = False) -> np.ndarray:

@@ -39,7 +39,8 @@ class Codec:
 
 _VP9 = {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "crf": "30", "b": "0"}
 CODECS = {
-    "h264": Codec("libx264", "yuv420p", {"preset": "veryfast", "crf": "20"}, even=True),
+    # Frames side by side: PyAV's default, slices of one frame, keeps a core waiting for the other's slice.
+    "h264": Codec("libx264", "yuv420p", {"preset": "veryfast", "crf": "20", "thread_type": "frame"}, even=True),
     "vp9": Codec("libvpx-vp9", "yuv420p", _VP9),
     "av1": Codec("libsvtav1", "yuv420p", {"preset": "10", "crf": "30", "svtav1-params": "lp=2"}, even=True),
     "prores": Codec("prores_ks", "yuv422p10le", {"profile": "hq"}),

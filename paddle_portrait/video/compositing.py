@@ -18,6 +18,8 @@ from paddle_portrait.video.frame import Frame, new_planar, planar_of_rgb, plane_
 from paddle_portrait.video.rounds import Job
 
 _SURE = 0.5
+Box = tuple[slice, slice]
+"""Rows and columns of a plane."""
 
 
 class Compositor(Protocol):
@@ -60,18 +62,26 @@ class PlaneCompositor:
         self._behind, self._hard = behind, hard
 
     def __call__(self, job: Job, background: Background | None) -> Frame:
-        """Blend each plane with the mask at that plane's size."""
+        """Blend each plane with the mask at that plane's size, where there is any person; copy the rest."""
         result = new_planar(job.frame.size_hw, job.frame.colour)
         alpha = to_alpha(_person(job))
         layers = zip(job.frame.planes(), plane_views(self._behind(job, background)), plane_views(result), strict=True)
-        full: np.ndarray | None = None
+        enlarged: dict[tuple[int, ...], tuple[np.ndarray, Box]] = {}  # U and V are of one size
         for front, back, target in layers:
-            if full is None or full.shape != target.shape:
-                full = cv2.resize(alpha, target.shape[::-1], interpolation=cv2.INTER_LINEAR)
-                if self._hard:
-                    full = cv2.threshold(full, 127, 255, cv2.THRESH_BINARY)[1]
-            target[:] = blend_uint8(front, back, full)
+            if target.shape not in enlarged:
+                enlarged[target.shape] = self._enlarge(alpha, target.shape)
+            full, person = enlarged[target.shape]
+            _copy_around(person, back, target)
+            if target[person].size:
+                blend_uint8(front[person], back[person], full[person], target[person])
         return job.frame.with_picture(result)
+
+    def _enlarge(self, alpha: np.ndarray, size_hw: tuple[int, ...]) -> tuple[np.ndarray, Box]:
+        """Return the opacity at the size of a plane, and where it is not 0."""
+        full = cv2.resize(alpha, size_hw[::-1], interpolation=cv2.INTER_LINEAR)
+        if self._hard:
+            full = cv2.threshold(full, 127, 255, cv2.THRESH_BINARY)[1]
+        return full, _person_box(alpha, size_hw)
 
 
 def make_compositor(effect: Effect, hard: bool = False) -> Compositor:
@@ -126,6 +136,30 @@ def _blurred(effect: Effect) -> Callable[[Job, Background | None], av.VideoFrame
 
 # Effects whose background can be had in planes, and the options that they understand there.
 _IN_PLANES = {"replace": (_replaced, ("fit",)), "color": (_coloured, ("color",)), "blur": (_blurred, ("radius",))}
+
+
+def _person_box(alpha: np.ndarray, size_hw: tuple[int, ...]) -> Box:
+    """Return rows and columns outside which ``alpha`` is 0 when it is enlarged bilinearly to ``size_hw``."""
+    left, top, width, height = cv2.boundingRect(alpha)
+    box = []
+    for first, count, small, large in zip((top, left), (height, width), alpha.shape, size_hw, strict=True):
+        # An opaque pixel reaches as far as the centres of its neighbours.
+        reach = 1 if count else 0
+        begin, end = (first - reach) * large // small, -((first + count + reach) * -large // small)
+        box.append(slice(max(0, begin), min(large, end)))
+    return box[0], box[1]
+
+
+def _copy_around(box: Box, source: np.ndarray, target: np.ndarray) -> None:
+    """Copy a plane but for the rows and columns of ``box``."""
+    rows, columns = box
+    for outside in (
+        np.s_[: rows.start, :],
+        np.s_[rows.stop :, :],
+        np.s_[rows, : columns.start],
+        np.s_[rows, columns.stop :],
+    ):
+        target[outside] = source[outside]
 
 
 def _person(job: Job) -> np.ndarray:

@@ -21,7 +21,7 @@ _STREAMS = {
     "udp": Container(("h264",), (), {"flush_packets": "1"}, "mpegts"),
     "pipe": Container(("h264",), (), {"flush_packets": "1"}, "matroska"),
 }
-_LIVE_ENCODING = {"preset": "veryfast", "tune": "zerolatency"}
+_LIVE_ENCODING = {"preset": "veryfast", "tune": "zerolatency", "thread_type": "slice"}
 
 
 def open_file(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import cv2
 
 from paddle_portrait.effects import Effect, Refiner
 from paddle_portrait.effects.background import FitMode
@@ -104,7 +106,8 @@ class VideoSession:
         frames = [source.info.frames for source in self._sources]
         total = None if None in frames else (frames[0] if self._job.tile else sum(filter(None, frames)))
         try:
-            report = self.pipeline.run(total=total)
+            with _one_thread_in_opencv():
+                report = self.pipeline.run(total=total)
         except BaseException:
             with suppress(Exception):  # what went wrong first is what the user is to hear
                 self._closing.close()
@@ -221,6 +224,20 @@ class VideoSession:
         for job in work.jobs:
             self._writers[job.frame.stream].write(job.frame)
         return work
+
+
+@contextmanager
+def _one_thread_in_opencv() -> Iterator[None]:
+    """Let OpenCV use the calling thread alone: the steps keep the cores busy already, and its own threads are in the way.
+
+    The number belongs to the process, hence it is put back.
+    """
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def name_outputs(job: VideoJob, given: Sequence[str], save_dir: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -70,6 +71,26 @@ def test_where_the_mask_is_sure_the_picture_or_the_background_is_exact() -> None
         width = result.shape[1]
         assert np.array_equal(result[:, : width // 3], front[:, : width // 3])
         assert np.array_equal(result[:, -width // 3 :], back[:, -width // 3 :])
+
+
+@pytest.mark.parametrize("size_hw", [(96, 160), (97, 161), (30, 50)])
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize(
+    "person", [np.s_[:0, :0], np.s_[3:9, 10:21], np.s_[0:1, 39:40], np.s_[23:24, 0:2], np.s_[:, 5:6], np.s_[:, :]]
+)
+def test_a_person_anywhere_is_drawn_as_if_the_whole_picture_were_blended(size_hw, hard, person) -> None:
+    job = job_of(smooth_picture(size_hw))
+    job.person = np.zeros((24, 40), np.float32)
+    job.person[person] = np.random.default_rng(0).uniform(0.01, 1, job.person[person].shape)
+    behind = smooth_picture(size_hw, 1)
+    drawn = make_compositor(build_effect("replace"), hard)(job, StillBackground(behind))
+    for result, front, back in zip(drawn.planes(), job.frame.planes(), _planes(behind), strict=True):
+        opacity = cv2.resize(np.rint(job.person * 255).astype(np.uint8), result.shape[::-1]).astype(float) / 255
+        if hard:
+            opacity = (opacity > 0.5).astype(float)
+        exact = front * opacity + back * (1 - opacity)
+        assert np.abs(result - exact).max() <= 1.01
+        assert np.array_equal(result[opacity == 0], back[opacity == 0])
 
 
 def test_effects_with_refiners_and_other_effects_go_through_rgb() -> None:
