@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from _record import ROOT
 CONFIG = "configs/pp_humanseg/lite_398x224_portraits.yml"
 TRAINED = ROOT / "saved_model/lite_192x192_portraits/full_resolution/best_model/model.pdparams"
 TALKING = ROOT / "data/videos/liveportrait_s32.mp4"
-INPUT_HW = (224, 398)
 
 
-def make_export(directory: Path) -> str:
-    """Export PP-HumanSeg-Lite at 398x224 with softmax for Paddle and ONNX; return whose weights it has.
+def make_export(directory: Path, input_hw: tuple[int, int]) -> str:
+    """Export PP-HumanSeg-Lite with softmax for Paddle and ONNX; return whose weights it has.
 
     Speed does not depend on them, so that random ones do where no trained ones are.
     """
@@ -29,16 +27,10 @@ def make_export(directory: Path) -> str:
     trained = TRAINED.is_file()
     network = PPHumanSegLite(pretrained=str(TRAINED) if trained else None)
     network.eval()
-    height, width = INPUT_HW
+    height, width = input_hw
     transforms: list[dict[str, Any]] = [{"type": "Resize", "target_size": [width, height]}, {"type": "Normalize"}]
-    formats = ("paddle", "onnx", *(("openvino",) if openvino_here() else ()))
-    export_model(network, transforms, directory, formats, "softmax", (1, 3, height, width))
+    export_model(network, transforms, directory, ("paddle", "onnx"), "softmax", (1, 3, height, width))
     return TRAINED.parent.parent.parent.name if trained else "random, seed 0"
-
-
-def openvino_here() -> bool:
-    """Tell whether OpenVINO is installed."""
-    return importlib.util.find_spec("openvino") is not None
 
 
 def make_background(path: Path, size_hw: tuple[int, int]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from _page import write_between
 from _record import ROOT, record
-from video_speed import SIZES, run
+from video_speed import NETWORKS, SIZES, run
 
 NAME = "video_memory"
 
@@ -36,7 +36,7 @@ def main() -> None:
     figures: dict[str, Any] = {"size": arguments.size, "lengths": {}}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_export(folder / "network")
+        make_export(folder / "network", NETWORKS["398x224"])
         make_background(folder / "background.png", SIZES[arguments.size])
         files = {"model": folder / "network", "background": folder / "background.png", "video": folder / "clip.mp4"}
         for seconds in arguments.seconds:

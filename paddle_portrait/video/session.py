@@ -228,7 +228,7 @@ class VideoSession:
 
 @contextmanager
 def _one_thread_in_opencv() -> Iterator[None]:
-    """Let OpenCV use the calling thread alone: the steps keep the cores busy already, and its own threads are in the way.
+    """Let OpenCV use the calling thread alone: the steps keep the cores busy, and its own threads get in their way.
 
     The number belongs to the process, hence it is put back.
     """
