@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -133,6 +134,17 @@ def run_job(network: Path, source: Path, output: Path, **options) -> None:
     """Put green behind the square."""
     effect = build_effect("color", color="20,200,30")
     VideoSession(VideoJob(Predictor.load(network, threads=1), effect, [str(source)], outputs=[output], **options)).run()
+
+
+def test_opencv_has_its_threads_again_and_pictures_are_not_cut_into_slices(clips, red_network: Path) -> None:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    try:
+        run_job(red_network, clips.square(count=4), clips.folder / "out.mp4")
+        assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(before)
+    assert b"sliced_threads=0" in (clips.folder / "out.mp4").read_bytes()  # x264 writes its settings into the file
 
 
 def lags(clips, path: Path) -> list[int]:
