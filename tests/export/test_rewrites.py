@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 
 import numpy as np
@@ -106,6 +107,20 @@ def upsampled_and_joined():
     return graph.model(graph.add("Relu", graph.separable(graph.add("Concat", shallow, deep, axis=1), 50, 32)))
 
 
+def upsampled_to_classes(classes=2, joined=18):
+    """Return what ends in two separable convolutions, the first of something upsampled and joined."""
+    graph = Builder(32, 6)
+    shallow = graph.add("Relu", graph.conv(graph.resize("x", 8), 32, joined))
+    deep = graph.resize(graph.conv("x", 32, 32, 3), 8)
+    mixed = graph.add("Relu", graph.separable(graph.add("Concat", shallow, deep, axis=1), joined + 32, 32))
+    return graph.model(graph.add("Relu", graph.separable(mixed, 32, classes)))
+
+
+def separable_of_blocks():
+    graph = Builder(3, 12)
+    return graph.model(graph.separable(graph.add("Relu", graph.conv("x", 3, 32, 3)), 32, 2))
+
+
 def slopes(channels):
     graph = Builder(3, 12)
     return graph.model(graph.add("PRelu", graph.conv("x", 3, channels), RNG.normal(size=(channels, 1, 1))))
@@ -139,6 +154,7 @@ CASES = {
     "upsampled from corner to corner": (upsampled("align_corners"), {"late_upsampling"}),
     "upsampled, legacy": (upsampled("asymmetric"), {"late_upsampling"}),
     "upsampled and joined": (upsampled_and_joined(), {"late_upsampling", "aligned_channels", "added_products"}),
+    "upsampled to classes": (upsampled_to_classes(), {"added_products", "few_outputs"}),
     "slopes": (slopes(8), {"slopes"}),
     "slopes of few channels": (slopes(3), {"slopes"}),
     "pooled": (pooled(), {"aligned_channels"}),
@@ -171,6 +187,29 @@ def test_what_was_to_go_is_gone():
     assert not {"Slice", "Sub"} & set(operators("difference in weights"))
     assert "PRelu" not in operators("slopes")
     assert "Resize" not in operators("upsampled")
+
+
+def fused(model) -> Counter:
+    """Return the operators that ONNX Runtime executes."""
+    options = ort.SessionOptions()
+    with tempfile.TemporaryDirectory() as folder:
+        options.optimized_model_filepath = f"{folder}/executed.onnx"
+        options.log_severity_level = 3
+        ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return Counter(node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node)
+
+
+@pytest.mark.parametrize(("joined", "kind"), [(18, "FusedConv"), (20, "FusedGemm"), (6, "FusedGemm")])
+def test_sums_with_products_are_one_operator_with_their_activation(joined, kind):
+    executed = fused(rewrite(upsampled_to_classes(joined=joined))[0])
+    assert executed[kind] == 1 and not executed["Add"]
+
+
+@pytest.mark.parametrize("model", [upsampled_to_classes(classes=4), separable_of_blocks()])
+def test_separable_convolutions_stay_where_blocks_are_quicker(model):
+    found, applied = rewrite(model)
+    assert "few_outputs" not in {one.name for one in applied}
+    assert "ConvTranspose" not in {node.op_type for node in found.graph.node}
 
 
 @pytest.mark.parametrize("side", [8, 24])

@@ -18,6 +18,7 @@ REWRITES = (
     "aligned_channels",
     "channel_routing",
     "added_products",
+    "few_outputs",
 )
 
 LIMIT = 1e-4

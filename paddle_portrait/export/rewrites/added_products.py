@@ -1,7 +1,9 @@
-"""A 1×1 convolution whose result is added to that of a matrix product becomes a product that adds.
+"""A 1×1 convolution whose result is added to that of a matrix product adds to it in place, in plain layout.
 
-ONNX Runtime adds inside a convolution only when both summands lie in its blocked layout. What a matrix product makes
-does not; ``Gemm`` adds to it in place.
+ONNX Runtime brings convolutions into its blocked layout and adds inside them only when both summands lie there. What a
+matrix product makes does not. A convolution with a bias, of a number of channels that the blocked layout does not
+take, stays in plain layout, adds to the product tile by tile and activates the sum at once. Where the channels are
+of another number, ``Gemm`` does it in three passes.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from onnx import NodeProto
 from paddle_portrait.export.rewrites.channels import is_pointwise
 from paddle_portrait.export.rewrites.graph import Graph
 
+_BLOCK, _STEP = 16, 4  # the blocked layout takes as few channels as a block as they are, and more in steps of so many
+
 
 def apply(graph: Graph) -> int:
     """Rewrite every such place; return how many there were."""
@@ -20,7 +24,11 @@ def apply(graph: Graph) -> int:
         makers = [graph.maker(name) for name in node.input]
         for convolution, product, name in zip(makers, makers[::-1], node.input[::-1], strict=True):
             if _may_join(graph, convolution) and _is_product(graph, product):
-                _rewrite(graph, node, convolution, name)  # type: ignore[arg-type]
+                used = _used_channels(graph, convolution)  # type: ignore[arg-type]
+                if used >= _BLOCK and used % _STEP:
+                    _stay_plain(graph, convolution, used)  # type: ignore[arg-type]
+                else:
+                    _multiply(graph, node, convolution, name)  # type: ignore[arg-type]
                 places += 1
                 break
     return places
@@ -42,7 +50,25 @@ def _may_join(graph: Graph, node: NodeProto | None) -> bool:
     return shape is not None and shape[0] == 1 and None not in shape
 
 
-def _rewrite(graph: Graph, added: NodeProto, convolution: NodeProto, other: str) -> None:
+def _used_channels(graph: Graph, convolution: NodeProto) -> int:
+    """Return how many channels the convolution reads, without those at the end whose weights are zero."""
+    weight = graph.stored[convolution.input[1]]
+    return int(np.flatnonzero(weight.any(axis=(0, 2, 3))).max(initial=-1)) + 1
+
+
+def _stay_plain(graph: Graph, convolution: NodeProto, used: int) -> None:
+    weight = graph.stored[convolution.input[1]]
+    if used < weight.shape[1]:
+        first, end, axis = (graph.store(np.array([value], np.int64), "bound") for value in (0, used, 1))
+        taken = graph.new_name("taken")
+        graph.add("Slice", [convolution.input[0], first, end, axis], [taken])
+        convolution.input[0] = taken
+        convolution.input[1] = graph.store(weight[:, :used], "weight")
+    convolution.input.append(graph.store(np.zeros(len(weight), np.float32), "bias"))
+    graph.changed()
+
+
+def _multiply(graph: Graph, added: NodeProto, convolution: NodeProto, other: str) -> None:
     weight = graph.stored[convolution.input[1]][:, :, 0, 0]
     sides = [int(side or 0) for side in graph.shape(convolution.input[0]) or ()][2:]
     flat = graph.store(np.array([-1, sides[0] * sides[1]], np.int64), "flat")
