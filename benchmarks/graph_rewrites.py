@@ -3,9 +3,10 @@
 python benchmarks/graph_rewrites.py                     # every released network, and PP-HumanSeg-Lite
 python benchmarks/graph_rewrites.py sinet_320           # one; the others keep their figures
 
-ONNX Runtime, one thread, the graph alone, ending in the person's probability (paddle2onnx's in the softmax or sigmoid
+ONNX Runtime, one thread, its processor time, the graph alone, ending in the person's probability (paddle2onnx's in the softmax or sigmoid
 that the network's authors have). Median of the calls; the difference is the largest of a probability, on noise.
-The peak is that of a product of matrices in the same turns. Writes the table of docs/benchmarks.md.
+The peak is that of a product of matrices in the same turns. Writes the tables of docs/benchmarks.md, one of them of the
+nodes that take the time of PP-HumanSeg-Lite.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _executed_nodes import executed_nodes, nodes_table
 from _page import write_between
 from _record import RESULTS, ROOT, record
 
@@ -55,6 +57,8 @@ def measure(name: str) -> dict[str, Any]:
         rewritten = json.loads((directory / "parity.json").read_text())["targets"]["onnx"]["rewrites"]
         files["converter"] = converted(network, tuple(shape), Path(folder))
         figures = timed(files, tuple(shape))
+        if name in OWN:
+            figures["nodes"] = executed_nodes(files["rewritten"], tuple(shape))
     figures["gmacs_per_s"] = round(macs_of(name) / figures["ms"]["rewritten"] / 1e6, 2)
     return {**figures, "rewrites": [each["name"] for each in rewritten]}
 
@@ -128,12 +132,12 @@ def timed(files: dict[str, Path], shape: tuple[int, ...]) -> dict[str, Any]:
     for _ in range(TURNS):
         for way, session in sessions.items():
             feed = {session.get_inputs()[0].name: noise}
-            started = time.perf_counter()
+            started = time.thread_time()
             answers[way] = session.run(None, feed)[0][:, -1]
-            times[way].append(1000 * (time.perf_counter() - started))
-        started = time.perf_counter()
+            times[way].append(1000 * (time.thread_time() - started))
+        started = time.thread_time()
         peak.run(None, matrix)
-        multiplying.append(time.perf_counter() - started)
+        multiplying.append(time.thread_time() - started)
     spent = {way: round(float(np.median(values)), 2) for way, values in times.items()}
     return {
         "input_hw": list(shape[2:]),
@@ -177,7 +181,10 @@ def main() -> None:
         print(f"{name}: {figures[name]['ms']}", flush=True)
     if not arguments.table:
         record(NAME, figures)
-    print(f"written: {write_between('benchmarks.md', f'{NAME}.py', table(figures))}")
+    write_between("benchmarks.md", f"{NAME}.py", table(figures))
+    for name in OWN:
+        if nodes := figures.get(name, {}).get("nodes"):
+            write_between("benchmarks.md", f"{NAME}.py, nodes", nodes_table(nodes, figures[name]["peak_gmacs_per_s"]))
 
 
 if __name__ == "__main__":
