@@ -3,7 +3,8 @@
 python benchmarks/graph_rewrites.py                     # every released network, and PP-HumanSeg-Lite
 python benchmarks/graph_rewrites.py sinet_320           # one; the others keep their figures
 
-ONNX Runtime, one thread, its processor time, the graph alone, ending in the person's probability (paddle2onnx's in the softmax or sigmoid
+ONNX Runtime, one thread, its processor time, the graph alone, ending in the person's probability
+(paddle2onnx's in the softmax or sigmoid
 that the network's authors have). Median of the calls; the difference is the largest of a probability, on noise.
 The peak is that of a product of matrices in the same turns. Writes the tables of docs/benchmarks.md, one of them of the
 nodes that take the time of PP-HumanSeg-Lite.

@@ -2,8 +2,8 @@
 
 python benchmarks/original_tflite.py
 
-Needs data/checkpoints (data/README.md) and ai-edge-litert. Processor time; the back ends that ``auto`` chooses among on
-most machines take part, both in float32. Ratios above 1 are quicker than LiteRT. The difference is the largest of a probability, on noise.
+Needs data/checkpoints (data/README.md) and ai-edge-litert. Processor time, ONNX Runtime and OpenVINO in float32.
+Ratios above 1 are quicker than LiteRT. The difference is the largest of a probability, on noise.
 """
 
 from __future__ import annotations
