@@ -55,7 +55,7 @@ class Slot:
 
 
 class PixelBudget:
-    """Decoded pixels in memory. Threads that would exceed it wait; for threads that only decode, never those that free.
+    """Decoded pixels in memory. For threads that hold none while they wait for some.
 
     Args:
         most: pixels at once.
@@ -65,11 +65,14 @@ class PixelBudget:
         self._most, self._freed = most, threading.Condition()
         self.used = 0
 
-    def acquire(self, pixels: int) -> None:
-        """Wait until there is room for ``pixels``, which must not exceed the whole."""
+    def acquire(self, pixels: int, wait: bool) -> bool:
+        """Take ``pixels``, which must not exceed the whole; returns whether there was room, for which it may wait."""
         with self._freed:
+            if not wait and self.used + pixels > self._most:
+                return False
             self._freed.wait_for(lambda: self.used + pixels <= self._most)
             self.used += pixels
+            return True
 
     def release(self, pixels: int) -> None:
         """Give ``pixels`` back."""

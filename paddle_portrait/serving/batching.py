@@ -1,4 +1,4 @@
-"""Requests that come at the same time go through the network together."""
+"""Requests that wait at the same time go through the network together."""
 
 from __future__ import annotations
 
@@ -6,29 +6,50 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 
-@dataclass(eq=False)
-class _Waiting:
-    tensor: np.ndarray
-    future: Future[np.ndarray] = field(default_factory=Future)
-    arrived: float = field(default_factory=time.monotonic)
+class NoRoomYet(Exception):
+    """A task cannot be opened before others have ended."""
+
+
+class Task(Protocol):
+    """A request, as a runner sees it. All is called in the runner's thread; of ``close`` and ``fail`` one, once."""
+
+    arrived: float
+    """When it was submitted, seconds of ``time.monotonic``."""
+
+    def open(self, wait: bool) -> np.ndarray:
+        """Return the network's input, 1×C×h×w.
+
+        Raises:
+            NoRoomYet: there is no room for it now, and ``wait`` is False.
+            Exception: any other one ends the task.
+        """
+        ...
+
+    def close(self, person: np.ndarray) -> None:
+        """Take the network's answer, h×w. Must not raise."""
+        ...
+
+    def fail(self, error: BaseException) -> None:
+        """Take what happened instead of an answer. Must not raise."""
+        ...
 
 
 class Batcher:
-    """Gathers tensors of one shape, runs the network on them, and hands each its own answer.
+    """Threads, each of which takes requests through all their work: open, network, close.
 
-    A runner takes what waits, up to ``max_batch``. It waits for more only while others are announced, that is, are
-    being decoded at this moment, and never longer than ``max_wait_s`` after the first of the batch came.
+    No request changes its thread on its way, as every hand-over costs a small network's request some percent of its
+    time. A runner takes what waits, at most ``max_batch`` and its share where others are idle. It waits for more only
+    when it comes from work, and never longer than ``max_wait_s`` after the first of the batch came.
 
     Args:
         run: maps N×C×h×w to N×h×w; called by several threads.
         max_batch: largest N.
-        max_wait_s: longest wait.
+        max_wait_s: longest wait for a batch to fill.
         runners: threads.
         note_batch: told the size and the seconds of each run.
     """
@@ -42,33 +63,19 @@ class Batcher:
         note_batch: Callable[[int, float], None],
     ) -> None:
         self._run, self._max_batch, self._max_wait_s, self._note = run, max_batch, max_wait_s, note_batch
-        self._queue: deque[_Waiting] = deque()
-        self._announced = 0
+        self._queue: deque[Task] = deque()
+        self._idle = 0
         self._closed = False
         self._changed = threading.Condition()
         self._threads = [threading.Thread(target=self._work, name=f"runner-{i}", daemon=True) for i in range(runners)]
         for thread in self._threads:
             thread.start()
 
-    def announce(self) -> None:
-        """Say that a tensor is being made; :meth:`submit` or :meth:`withdraw` must follow."""
+    def submit(self, task: Task) -> None:
+        """Queue a task."""
         with self._changed:
-            self._announced += 1
-
-    def withdraw(self) -> None:
-        """Say that the announced tensor will not come."""
-        with self._changed:
-            self._announced -= 1
-            self._changed.notify_all()
-
-    def submit(self, tensor: np.ndarray) -> Future[np.ndarray]:
-        """Queue an announced tensor, 1×C×h×w; the future gives its h×w."""
-        waiting = _Waiting(tensor)
-        with self._changed:
-            self._announced -= 1
-            self._queue.append(waiting)
-            self._changed.notify_all()
-        return waiting.future
+            self._queue.append(task)
+            self._changed.notify()
 
     def close(self) -> None:
         """Finish what waits and end the threads."""
@@ -79,33 +86,56 @@ class Batcher:
             thread.join()
 
     def _work(self) -> None:
-        while batch := self._gather():
-            start = time.perf_counter()
-            try:
-                persons = self._run(np.concatenate([one.tensor for one in batch]) if batch[1:] else batch[0].tensor)
-            except Exception as error:  # the requests fail; the thread must not
-                for one in batch:
-                    one.future.set_exception(error)
-            else:
-                for one, person in zip(batch, persons, strict=True):
-                    one.future.set_result(person)
-            self._note(len(batch), time.perf_counter() - start)
+        while waiting := self._gather():
+            while waiting:
+                by_shape: dict[tuple[int, ...], list[tuple[Task, np.ndarray]]] = {}
+                for task, tensor in _open_some(waiting):
+                    by_shape.setdefault(tensor.shape, []).append((task, tensor))
+                for alike in by_shape.values():
+                    self._run_together([task for task, _ in alike], [tensor for _, tensor in alike])
 
-    def _gather(self) -> list[_Waiting]:
+    def _gather(self) -> deque[Task]:
+        """Return what to do next; nothing when all is done and closed."""
         with self._changed:
+            was_idle = not self._queue
+            self._idle += 1
             self._changed.wait_for(lambda: self._queue or self._closed)
-            if not self._queue:
-                return []
-            batch = [self._queue.popleft()]
-            while True:
-                self._take_alike(batch)
+            self._idle -= 1
+            batch: deque[Task] = deque()
+            most = min(self._max_batch, -(-len(self._queue) // (1 + self._idle)))
+            while len(batch) < most:
+                batch.append(self._queue.popleft())
+            while batch and not was_idle and not self._idle and not self._closed and len(batch) < self._max_batch:
                 left = batch[0].arrived + self._max_wait_s - time.monotonic()
-                if len(batch) >= self._max_batch or not self._announced or left <= 0:
-                    return batch
-                self._changed.wait(left)
+                if left <= 0 or not self._changed.wait_for(lambda: self._queue, left):
+                    break
+                batch.append(self._queue.popleft())
+            return batch
 
-    def _take_alike(self, batch: list[_Waiting]) -> None:
-        alike = [one for one in self._queue if one.tensor.shape == batch[0].tensor.shape]
-        for one in alike[: self._max_batch - len(batch)]:
-            self._queue.remove(one)
-            batch.append(one)
+    def _run_together(self, tasks: list[Task], tensors: list[np.ndarray]) -> None:
+        start = time.perf_counter()
+        try:
+            persons = self._run(np.concatenate(tensors) if tensors[1:] else tensors[0])
+        except Exception as error:  # the requests fail; the thread must not
+            for task in tasks:
+                task.fail(error)
+            return
+        self._note(len(tasks), time.perf_counter() - start)
+        for task, person in zip(tasks, persons, strict=True):
+            task.close(person)
+
+
+def _open_some(waiting: deque[Task]) -> list[tuple[Task, np.ndarray]]:
+    """Take from the front of ``waiting`` what can be opened now, at least one; those that fail are gone."""
+    opened: list[tuple[Task, np.ndarray]] = []
+    while waiting:
+        try:
+            # Who holds room must not wait for more of it, or two runners might wait for each other.
+            tensor = waiting[0].open(wait=not opened)
+        except NoRoomYet:
+            break
+        except BaseException as error:
+            waiting.popleft().fail(error)
+        else:
+            opened.append((waiting.popleft(), tensor))
+    return opened

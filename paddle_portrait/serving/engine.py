@@ -1,19 +1,18 @@
-"""The way of a request through the process: decode, network, draw, each where it holds up nobody else."""
+"""The way of a request through the process: decode, network, draw, all in one thread that holds up nobody else."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
 from paddle_portrait.preprocess import Geometry
 from paddle_portrait.serving.admission import Admission, PixelBudget, Slot
-from paddle_portrait.serving.batching import Batcher
+from paddle_portrait.serving.batching import NoRoomYet
 from paddle_portrait.serving.errors import Refusal
 from paddle_portrait.serving.intake import decode, measure
 from paddle_portrait.serving.metrics import Metrics
@@ -30,31 +29,16 @@ class Work:
     Attributes:
         image: uint8 H×W×3.
         background: uint8 h×w×3, or None.
-        tensor: the network's input.
         geometry: the way from the network's frame back to what was fed in.
-        pixels: what it holds of the budget.
     """
 
     image: np.ndarray
     background: np.ndarray | None
-    tensor: np.ndarray
     geometry: Geometry
-    pixels: int
 
 
 Prepare = Callable[[np.ndarray], tuple[np.ndarray, Geometry]]
 Finish = Callable[[Work, np.ndarray], _Result]
-
-
-@dataclass
-class _Job:
-    batcher: Batcher
-    picture: bytes
-    background: bytes | None
-    prepare: Prepare
-    finish: Finish[Any]
-    deadline: float
-    result: Future[Any] = field(default_factory=Future)
 
 
 class Engine:
@@ -70,15 +54,12 @@ class Engine:
         self.admission = Admission(settings.max_pending, int(settings.max_waiting_mib * 2**20))
         self.pixels = PixelBudget(int(settings.max_megapixels_at_work * 1e6))
         self.models = Models(settings, metrics.note_batch)
-        # Two pools: decoding may wait for room, which drawing makes.
-        self._decoding = ThreadPoolExecutor(settings.usable_runners(), "decode")
-        self._drawing = ThreadPoolExecutor(settings.usable_runners(), "draw")
         self.streams = 0
-        self._tasks: set[asyncio.Future] = set()
 
     async def model(self, name: str) -> Model:
         """Return a model, which may have to be loaded: that is done in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._decoding, self.models.get, name)
+        loaded = self.models.loaded(name)
+        return loaded or await asyncio.get_running_loop().run_in_executor(None, self.models.get, name)
 
     async def run(
         self,
@@ -102,75 +83,88 @@ class Engine:
         Raises:
             Refusal: the picture is not fit, or the work took too long (503).
         """
-        deadline = time.monotonic() + self.settings.work_timeout_s
-        job = _Job(model.batcher, picture, background, prepare or model.predictor.prepare, finish, deadline)
+        files = [picture] if background is None else [picture, background]
+        job = _Job(self, slot, files, prepare or model.predictor.prepare, finish)
+        timer = job.loop.call_later(self.settings.work_timeout_s, job.give_up)
         slot.hold()
-        model.batcher.announce()
-        self._decoding.submit(self._feed, job)
-        task = asyncio.wrap_future(job.result)
-        self._tasks.add(task)
-        task.add_done_callback(lambda done: self._ended(done, slot))
+        model.batcher.submit(job)
         try:
-            return await asyncio.wait_for(asyncio.shield(task), self.settings.work_timeout_s)
-        except (asyncio.TimeoutError, TimeoutError):
-            raise _too_slow() from None
+            return await job.answer
+        finally:
+            timer.cancel()
 
     async def close(self) -> None:
         """Finish the work that is left, and end the threads."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.get_running_loop().run_in_executor(None, self.models.close)
-        self._decoding.shutdown()
-        self._drawing.shutdown()
 
-    def _ended(self, task: asyncio.Future, slot: Slot) -> None:
-        slot.release()
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # where nobody waits any more, nobody else looks
 
-    def _feed(self, job: _Job) -> None:
-        """First stage: decode, and queue for the network. Each stage starts the next without the event loop."""
-        try:
-            work = self._decode(job)
-        except BaseException as error:
-            job.batcher.withdraw()
-            job.result.set_exception(error)
-            return
-        answered = job.batcher.submit(work.tensor)
-        answered.add_done_callback(lambda person: self._drawing.submit(self._draw, job, work, person))
+class _Job:
+    """A request on its way; a :class:`~paddle_portrait.serving.batching.Task`."""
 
-    def _draw(self, job: _Job, work: Work, person: Future[np.ndarray]) -> None:
-        """Last stage."""
-        try:
-            _check(job.deadline)
-            answer = job.finish(work, person.result())
-        except BaseException as error:
-            job.result.set_exception(error)
-        else:
-            job.result.set_result(answer)
-        finally:
-            self.pixels.release(work.pixels)
+    def __init__(
+        self, engine: Engine, slot: Slot, files: list[bytes], prepare: Prepare, finish: Finish[Any]
+    ) -> None:
+        self._slot, self._files, self._prepare, self._finish = slot, files, prepare, finish
+        self._settings, self._budget = engine.settings, engine.pixels
+        self._work: Work | None = None
+        self._pixels = 0
+        self.arrived = time.monotonic()
+        self.loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[Any] = self.loop.create_future()
 
-    def _decode(self, job: _Job) -> Work:
-        _check(job.deadline)
-        files = [job.picture] if job.background is None else [job.picture, job.background]
-        sizes = [measure(file, self.settings.max_pixels, self.settings.max_side) for file in files]
+    def give_up(self) -> None:
+        """Tell who waits that it took too long; the place in the queue is kept until the work has ended."""
+        if not self.answer.done():
+            self.answer.set_exception(_too_slow())
+
+    def open(self, wait: bool) -> np.ndarray:
+        """Decode."""
+        self._check_time()
+        settings = self._settings
+        sizes = [measure(file, settings.max_pixels, settings.max_side) for file in self._files]
         pixels = sum(width * height for width, height in sizes)
-        self.pixels.acquire(pixels)
+        if not self._budget.acquire(pixels, wait):
+            raise NoRoomYet
+        self._pixels = pixels
+        self._check_time()
+        images = [decode(file, size) for file, size in zip(self._files, sizes, strict=True)]
+        tensor, geometry = self._prepare(images[0])
+        self._work = Work(images[0], images[1] if images[1:] else None, geometry)
+        return tensor
+
+    def close(self, person: np.ndarray) -> None:
+        """Draw, and answer."""
+        assert self._work is not None
         try:
-            _check(job.deadline)
-            images = [decode(file, size) for file, size in zip(files, sizes, strict=True)]
-            tensor, geometry = job.prepare(images[0])
-        except BaseException:
-            self.pixels.release(pixels)
-            raise
-        return Work(images[0], images[1] if images[1:] else None, tensor, geometry, pixels)
+            self._check_time()
+            answer = self._finish(self._work, person)
+        except BaseException as error:
+            self.fail(error)
+        else:
+            self._end(answer, None)
 
+    def fail(self, error: BaseException) -> None:
+        """Answer with an error."""
+        self._end(None, error)
 
-def _check(deadline: float) -> None:
-    """Spare the work that nobody waits for any more."""
-    if time.monotonic() > deadline:
-        raise _too_slow()
+    def _end(self, answer: Any, error: BaseException | None) -> None:
+        self._work = None
+        self._budget.release(self._pixels)
+        self.loop.call_soon_threadsafe(self._settle, answer, error)
+
+    def _settle(self, answer: Any, error: BaseException | None) -> None:
+        self._slot.release()
+        if self.answer.done():  # nobody waits any more
+            return
+        if error is None:
+            self.answer.set_result(answer)
+        else:
+            self.answer.set_exception(error)
+
+    def _check_time(self) -> None:
+        """Spare the work that nobody waits for any more."""
+        if time.monotonic() > self.arrived + self._settings.work_timeout_s:
+            raise _too_slow()
 
 
 def _too_slow() -> Refusal:

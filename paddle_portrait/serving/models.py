@@ -65,8 +65,12 @@ class Models:
         self._models = {"": self._load(own)}
         self.own_name = str(own) if settings.model else zoo.default_export().name
 
+    def loaded(self, name: str) -> Model | None:
+        """Return a model that needs no loading; None where there is none."""
+        return self._models.get("" if name == self.own_name else name)
+
     def get(self, name: str) -> Model:
-        """Return a model.
+        """Return a model, which this may load; for threads that may take their time.
 
         Raises:
             UserError: the zoo has no such export, or it cannot be loaded.
