@@ -17,6 +17,7 @@ from paddle_portrait.errors import UserError
 from paddle_portrait.preprocess.geometry import Size
 
 Source = str | Path | bytes
+BYTES_NAME = "<image bytes>"  # what a picture without a file is called in messages
 
 _EXIF_ORIENTATION = 0x0112
 _TRANSPARENT_MODES = {"RGBA", "LA", "PA", "RGBa", "La"}
@@ -45,8 +46,8 @@ def read_image(source: Source) -> np.ndarray:
         UserError: the file is missing, empty, truncated or no image.
     """
     data, name = _read_bytes(source)
-    with _open(data, name) as image:
-        return _decode(data, image, name)
+    with _open(data, name) as header:
+        return decode_opened(data, header, name)
 
 
 def read_reduced(source: Source, needed: Callable[[Size], Size]) -> tuple[np.ndarray, Size]:
@@ -66,12 +67,34 @@ def read_reduced(source: Source, needed: Callable[[Size], Size]) -> tuple[np.nda
     data, name = _read_bytes(source)
     with _open(data, name) as image:
         if image.format != "JPEG" or image.mode not in _FAST_MODES:
-            whole = _decode(data, image, name)
+            whole = decode_opened(data, image, name)
             return whole, (whole.shape[0], whole.shape[1])
         height, width = image.size[::-1] if _orientation(image) < 5 else image.size
         least = needed((height, width))
         fitting = (k for k in _REDUCED if -(-height // k) >= least[0] and -(-width // k) >= least[1])
         return _decode_fast(data, image, name, _REDUCED[next(fitting, 1)]), (height, width)
+
+
+def decode_opened(data: bytes, header: Image.Image, name: str = BYTES_NAME) -> np.ndarray:
+    """Read a photo that Pillow has opened already, as :func:`read_image` does.
+
+    Args:
+        data: the file.
+        header: what Pillow made of its beginning.
+        name: of the file, in messages.
+
+    Returns:
+        uint8 array H×W×3, RGB.
+
+    Raises:
+        UserError: it is damaged or cut short.
+    """
+    if header.format in _FAST_FORMATS and header.mode in _FAST_MODES:
+        return _decode_fast(data, header, name)
+    try:
+        return _to_rgb(ImageOps.exif_transpose(header), name)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"{name}: the image cannot be decoded ({error}). Export it again or remove it.") from error
 
 
 def read_mask(source: Source) -> np.ndarray:
@@ -142,7 +165,7 @@ def write_image(path: str | Path, array: np.ndarray) -> None:
 
 def _read_bytes(source: Source) -> tuple[bytes, str]:
     if isinstance(source, bytes):
-        data, name = source, "<image bytes>"
+        data, name = source, BYTES_NAME
     else:
         name = str(source)
         try:
@@ -165,15 +188,6 @@ def _open(data: bytes, name: str) -> Image.Image:
         raise UserError(f"{name}: this is no image that can be read (JPEG, PNG, WebP, BMP, TIFF, GIF).") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{name}: the image cannot be opened ({error}).") from error
-
-
-def _decode(data: bytes, image: Image.Image, name: str) -> np.ndarray:
-    if image.format in _FAST_FORMATS and image.mode in _FAST_MODES:
-        return _decode_fast(data, image, name)
-    try:
-        return _to_rgb(ImageOps.exif_transpose(image), name)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{name}: the image cannot be decoded ({error}). Export it again or remove it.") from error
 
 
 def _decode_fast(data: bytes, header: Image.Image, name: str, mode: int = cv2.IMREAD_COLOR) -> np.ndarray:

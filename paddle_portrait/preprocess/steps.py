@@ -280,9 +280,10 @@ def channels_first(images: np.ndarray | Sequence[np.ndarray], tables: Sequence[n
     """Look up uint8 N×H×W×C in one table of 256 float32 values a channel; returns float32 N×C×H×W."""
     height, width, channels = images[0].shape
     batch = np.empty((len(images), channels, height, width), np.float32)
-    table = np.ascontiguousarray(np.stack(tables, axis=-1)[None])  # 1×256×C, as cv2.LUT wants it
     for image, target in zip(images, batch, strict=True):
-        cv2.split(cv2.LUT(image, table).reshape(height, width, channels), list(target))
+        # Split first: bytes are a quarter of the floats.
+        for plane, table, looked_up in zip(cv2.split(image), tables, target, strict=True):
+            cv2.LUT(plane, table, dst=looked_up)
     return batch
 
 

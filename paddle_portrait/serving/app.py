@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Any
 
+import cv2
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
@@ -29,6 +30,7 @@ _DESCRIPTION = "Finds people in pictures: masks, cut-outs, other backgrounds. Er
 def from_environment() -> FastAPI:
     """Make the application of a process that the command line has started."""
     setup_logging()
+    cv2.setNumThreads(1)  # the runners fill the cores; helpers of each would only get in their way
     return create_app(Settings.from_environment())
 
 
@@ -77,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
             expose_headers=exposed,
         )
     app.add_middleware(Guard, token=settings.read_token(), metrics=metrics, lifetime=lifetime)
+    app.router.routes.append(segment.direct)  # before the one that documents it
     for room in (segment, rembg, stream, pages):
         app.include_router(room.router)
     pages.add_page(app, settings.page)

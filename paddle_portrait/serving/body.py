@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from paddle_portrait.serving.errors import Refusal
+from paddle_portrait.serving.within import Within
 
 _MOST_FIELDS = 40
 _LONGEST_FIELD = 64 * 1024
@@ -64,8 +64,9 @@ async def receive(request: Request, most: int, seconds: float) -> Upload:
     if not is_form and kind and not kind.startswith("image/") and kind != "application/octet-stream":
         raise Refusal(415, "wrong_type", f"Content-Type is {kind[:60]}; send a picture, or a form with one.")
     try:
-        return await asyncio.wait_for(_form(request, most) if is_form else _bare(request, most), seconds)
-    except (asyncio.TimeoutError, TimeoutError):
+        with Within(seconds):
+            return await (_form(request, most) if is_form else _bare(request, most))
+    except TimeoutError:
         raise Refusal(408, "body_too_slow", f"the body did not arrive within {seconds:g} seconds.") from None
     except ClientDisconnect:
         raise Refusal(400, "gone", "the client went away.") from None

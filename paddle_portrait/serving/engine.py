@@ -101,9 +101,7 @@ class Engine:
 class _Job:
     """A request on its way; a :class:`~paddle_portrait.serving.batching.Task`."""
 
-    def __init__(
-        self, engine: Engine, slot: Slot, files: list[bytes], prepare: Prepare, finish: Finish[Any]
-    ) -> None:
+    def __init__(self, engine: Engine, slot: Slot, files: list[bytes], prepare: Prepare, finish: Finish[Any]) -> None:
         self._slot, self._files, self._prepare, self._finish = slot, files, prepare, finish
         self._settings, self._budget = engine.settings, engine.pixels
         self._work: Work | None = None
@@ -121,13 +119,13 @@ class _Job:
         """Decode."""
         self._check_time()
         settings = self._settings
-        sizes = [measure(file, settings.max_pixels, settings.max_side) for file in self._files]
-        pixels = sum(width * height for width, height in sizes)
+        headers = [measure(file, settings.max_pixels, settings.max_side) for file in self._files]
+        pixels = sum(header.width * header.height for header in headers)
         if not self._budget.acquire(pixels, wait):
             raise NoRoomYet
         self._pixels = pixels
         self._check_time()
-        images = [decode(file, size) for file, size in zip(self._files, sizes, strict=True)]
+        images = [decode(file, size) for file, size in zip(self._files, headers, strict=True)]
         tensor, geometry = self._prepare(images[0])
         self._work = Work(images[0], images[1] if images[1:] else None, geometry)
         return tensor

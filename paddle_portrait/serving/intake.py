@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from paddle_portrait.errors import UserError
-from paddle_portrait.preprocess import read_image
+from paddle_portrait.preprocess.image_io import BYTES_NAME, decode_opened
 from paddle_portrait.serving.errors import Refusal
 
 _STARTS = {
@@ -38,8 +38,8 @@ _MOST_SCANS = 100
 _START_OF_SCAN = b"\xff\xda"
 
 
-def measure(data: bytes, max_pixels: int, max_side: int) -> tuple[int, int]:
-    """Return width and height of a picture, from its header alone, when it may be decoded.
+def measure(data: bytes, max_pixels: int, max_side: int) -> Image.Image:
+    """Return a picture that may be decoded, opened: its header is read, which says its size.
 
     Args:
         data: the file.
@@ -57,33 +57,34 @@ def measure(data: bytes, max_pixels: int, max_side: int) -> tuple[int, int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=[format_name]) as image:
-                width, height = image.size
+            header = Image.open(io.BytesIO(data), formats=[format_name])
     except Image.DecompressionBombError:
         raise _too_large("more than 178 megapixels", max_pixels, max_side) from None
     except Exception as error:  # decoders raise whatever their parser stumbled over
         raise Refusal(422, "broken_image", f"the {format_name} cannot be opened ({error}).") from None
+    width, height = header.size
     if width * height > max_pixels or max(width, height) > max_side:
         raise _too_large(f"{width}x{height} pixels", max_pixels, max_side)
     if min(width, height) < 1:
         raise Refusal(422, "broken_image", f"the {format_name} says that it has {width}x{height} pixels.")
-    return width, height
+    return header
 
 
-def decode(data: bytes, size_wh: tuple[int, int]) -> np.ndarray:
+def decode(data: bytes, header: Image.Image) -> np.ndarray:
     """Return the picture as uint8 H×W×3 RGB, turned as its EXIF orientation says.
 
     Args:
         data: the file, which :func:`measure` let through.
-        size_wh: what :func:`measure` returned.
+        header: what :func:`measure` returned.
 
     Raises:
         Refusal: it is damaged or cut short.
     """
+    size_wh = header.size  # Pillow's own decoding may change what it says
     try:
-        image = read_image(data)
+        image = decode_opened(data, header)
     except UserError as error:
-        raise Refusal(422, "broken_image", str(error).removeprefix("<image bytes>: ")) from None
+        raise Refusal(422, "broken_image", str(error).removeprefix(f"{BYTES_NAME}: ")) from None
     except Exception as error:  # as above; MemoryError too: the header may lie about what decoding needs
         raise Refusal(422, "broken_image", f"the picture cannot be decoded ({type(error).__name__}).") from None
     if sorted(image.shape[:2]) != sorted(size_wh):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +15,8 @@ from paddle_portrait.inference import Predictor
 from paddle_portrait.serving.batching import Batcher
 from paddle_portrait.serving.settings import Settings
 
-_BATCHES, _TRIALS = (1, 2, 4, 8), 7
+_LARGER_BATCHES, _TRIALS, _CLEARLY = (2, 4, 8), 3, 0.05
+_LONGEST_CHOICE_S = 1.0
 
 
 class Model:
@@ -35,24 +36,42 @@ class Model:
 def _most_at_once(predictor: Predictor, wanted: int) -> int:
     """Return how many tensors a run takes: ``wanted``, or where that is 0 what serves most pictures a second here.
 
-    On few cores a batch does not pay: its activations leave the cache.
+    On few cores a batch does not pay: its activations leave the cache. So sizes are tried from below, each in turns
+    with the best so far, until one is clearly worse or the time is up.
     """
     if not predictor.takes_any_batch:
         return 1
     if wanted:
         return wanted
     single, _ = predictor.prepare(np.zeros((*predictor.usual_size_hw, 3), np.uint8))
-    tensors = {count: np.repeat(single, count, axis=0) for count in _BATCHES}
-    seconds: dict[int, list[float]] = {count: [] for count in _BATCHES}
-    for _ in range(_TRIALS):
-        for count, tensor in tensors.items():
-            start = time.perf_counter()
-            predictor.person_at_network_size(tensor)
-            seconds[count].append((time.perf_counter() - start) / count)
-    each = {count: statistics.median(spent) for count, spent in seconds.items()}
-    best = next(count for count in _BATCHES if each[count] <= 1.05 * min(each.values()))
+    _seconds_each(predictor, single, 1)  # the first run is slow in every runtime
+    best, until = 1, time.monotonic() + _LONGEST_CHOICE_S
+    for count in _LARGER_BATCHES:
+        gain = _gain(predictor, single, best, count, until)
+        if gain > 1 + _CLEARLY:
+            best = count
+        elif gain < 1 - _CLEARLY or time.monotonic() > until:
+            break
     logger.info("%s: up to %d pictures go through the network together (--max_batch)", predictor.directory.name, best)
     return best
+
+
+def _gain(predictor: Predictor, single: np.ndarray, best: int, count: int, until: float) -> float:
+    """Return how many times as many pictures a second batches of ``count`` serve as those of ``best``."""
+    quickest = {best: math.inf, count: math.inf}
+    for trial in range(_TRIALS):
+        if trial and time.monotonic() > until:
+            break
+        for size, seconds in quickest.items():
+            quickest[size] = min(seconds, _seconds_each(predictor, single, size))
+    return quickest[best] / quickest[count]
+
+
+def _seconds_each(predictor: Predictor, single: np.ndarray, count: int) -> float:
+    tensor = np.repeat(single, count, axis=0)
+    start = time.perf_counter()
+    predictor.person_at_network_size(tensor)
+    return (time.perf_counter() - start) / count
 
 
 class Models:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from starlette.routing import Route
 
 from paddle_portrait.effects import describe_effects, describe_refiners
 from paddle_portrait.serving.answers import MEDIA, RAW_MEDIA, Answer
@@ -76,6 +77,10 @@ async def segment(request: Request) -> Response:
         return picture_response(await engine.run(slot, model, upload.picture, finish, upload.background))
     finally:
         slot.release()
+
+
+# The same without FastAPI's handling of parameters, of which it has none: a tenth of a millisecond less a request.
+direct = Route("/v1/segment", segment, methods=["POST"])
 
 
 @router.get("/effects", summary="Effects and refiners with their options")

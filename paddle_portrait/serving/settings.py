@@ -35,7 +35,9 @@ class Settings:
         "requests that go through the network together, where the graph takes a batch; 0: what is quickest here",
         low=0,
     )
-    max_wait_ms: float = _option(0.0, "longest that a request waits for others to fill its batch; 0: those that wait go", low=0)
+    max_wait_ms: float = _option(
+        0.0, "longest that a request waits for others to fill its batch; 0: those that wait go", low=0
+    )
     max_pending: int = _option(64, "requests in work or waiting; further ones are answered 429", low=1)
     max_body_mib: float = _option(16.0, "largest body of a request, and message of a stream", low=0.001)
     max_waiting_mib: float = _option(256.0, "bodies in memory at once; further requests are answered 429", low=0.001)
