@@ -44,7 +44,7 @@ _ALONE_S = 2.5
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 _HEAD = (
-    "| | clients | requests/s | share of {} | p50 ms | p95 ms | p99 ms | server, ms of a core | clients, ms of a core |",
+    "| | clients | requests/s | share of {} | p50 ms | p95 ms | p99 ms | server, core ms | clients, core ms |",
     "|---|---|---|---|---|---|---|---|---|",
 )
 
@@ -171,8 +171,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     """Return the tables of docs/serving.md."""
     head = {"raw masks": _HEAD[0].format("the network alone"), "PNG masks": _HEAD[0].format("the ceiling")}
     tables = (
-        [f"{name.capitalize() if name[0].islower() else name}:", "", head[name], _HEAD[1]]
-        + [_line(row) for row in rows if row["job"] == name]
+        [f"{name[0].upper()}{name[1:]}:", "", head[name], _HEAD[1]] + [_line(row) for row in rows if row["job"] == name]
         for name in head
     )
     return "\n\n".join("\n".join(lines) for lines in tables)

@@ -59,7 +59,9 @@ class Engine:
     async def model(self, name: str) -> Model:
         """Return a model, which may have to be loaded: that is done in a thread."""
         loaded = self.models.loaded(name)
-        return loaded or await asyncio.get_running_loop().run_in_executor(None, self.models.get, name)
+        if loaded is not None:
+            return loaded
+        return await asyncio.get_running_loop().run_in_executor(None, self.models.get, name)
 
     async def run(
         self,

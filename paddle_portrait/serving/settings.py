@@ -36,7 +36,7 @@ class Settings:
         low=0,
     )
     max_wait_ms: float = _option(
-        0.0, "longest that a request waits for others to fill its batch; 0: those that wait go", low=0
+        0.0, "longest that a request waits for others to fill its batch; 0: what waits goes at once", low=0
     )
     max_pending: int = _option(64, "requests in work or waiting; further ones are answered 429", low=1)
     max_body_mib: float = _option(16.0, "largest body of a request, and message of a stream", low=0.001)

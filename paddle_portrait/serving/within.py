@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from types import TracebackType
 
 
@@ -20,18 +21,19 @@ class Within:
         self._over = False
 
     def __enter__(self) -> None:
-        self._task = asyncio.current_task()
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
         self._timer = asyncio.get_running_loop().call_later(self._seconds, self._end)
 
     def _end(self) -> None:
         # The task is inside the block, waiting: had it left, the timer would have been cancelled.
-        assert self._task is not None
         self._over = True
         self._task.cancel()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._timer.cancel()
         if self._over and kind is not None and issubclass(kind, asyncio.CancelledError):
-            if hasattr(self._task, "uncancel"):  # Python 3.11 and later count
+            if sys.version_info >= (3, 11):  # which counts cancellations
                 self._task.uncancel()
             raise TimeoutError from error
