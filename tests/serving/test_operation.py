@@ -54,6 +54,15 @@ def test_concurrent_requests_share_runs_and_keep_their_own_answers(serve: Any, s
         assert figure(text, "batch_size_count") < len(lefts)
 
 
+def test_batches_of_pictures_that_fill_the_memory_allowed_do_not_wait_for_each_other(serve: Any, model: Path) -> None:
+    limits = ("--max_megapixels", 1, "--max_megapixels_at_work", 2)  # of what two batches of 8 would decode, an eighth
+    request = serving.post_request("/v1/segment?size=network", encoded(scene(900, 1000), ".jpg"))
+    with serve(model, *limits, "--runners", 2, "--max_batch", 8, "--work_timeout_s", 20) as server:
+        load = serving.closed_loop(server.port, [request], 16, 2)
+        assert load.statuses[200] >= 16 and set(load.statuses) == {200} and not load.errors
+        assert figure(httpx.get(f"{server.url}/metrics").text, "decoded_pixels") == 0
+
+
 def test_how_many_pictures_go_together_is_timed_unless_it_is_said(serve: Any, slow_model: Path) -> None:
     told = r"up to ([1248]) pictures go through the network together"
     with serve(slow_model) as server:
