@@ -59,7 +59,7 @@ def test_batches_of_pictures_that_fill_the_memory_allowed_do_not_wait_for_each_o
     request = serving.post_request("/v1/segment?size=network", encoded(scene(900, 1000), ".jpg"))
     with serve(model, *limits, "--runners", 2, "--max_batch", 8, "--work_timeout_s", 20) as server:
         load = serving.closed_loop(server.port, [request], 16, 2)
-        assert load.statuses[200] >= 16 and set(load.statuses) == {200} and not load.errors
+        assert len(load.latencies_ms) >= 16 and set(load.statuses) <= {200} and not load.errors
         assert figure(httpx.get(f"{server.url}/metrics").text, "decoded_pixels") == 0
 
 
@@ -138,8 +138,8 @@ def test_sigterm_under_load_loses_no_request_that_was_taken(serve: Any, slow_mod
         thread.join()
     load = results[0]
     taken, answered = map(int, re.search(r"stopped: (\d+) requests taken, (\d+) answered", log).groups())  # type: ignore[union-attr]
-    assert taken == answered == before + sum(load.statuses.values())
     assert set(load.statuses) == {200}
+    assert taken == answered == before + len(load.latencies_ms)  # those included that came after the clients' time
     # Never accepted: by the closed port, or by a system that still held the connection for it.
     assert set(load.errors) <= {"connecting: ConnectionRefusedError", "ConnectionResetError"}, load.errors
 
