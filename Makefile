@@ -5,12 +5,16 @@ STAMP := .venv/.installed
 JOBS ?= 2
 PYTEST_ARGS ?=
 BENCH ?=
+WEB_ARGS ?=
 
 # One thread a process: the tests run in $(JOBS) processes, and sums in parallel threads would not repeat bit for bit.
 TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
 
+# Tests in a real browser: one browser at a time, and nothing beside it. The page draws in software there.
+WEB_TESTS := tests/web tests/video/test_preview_page.py
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types check-configs bench web lite-env tflite-env models-doc readme-picture augmentation-picture effects-pictures clean distclean
+.PHONY: help install demo test test-web lint format types check-configs bench web lite-env tflite-env models-doc readme-picture augmentation-picture effects-pictures clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,8 +27,12 @@ $(STAMP): setup.py requirements.txt .ci/setup_venv.sh
 demo: $(STAMP) ## train, judge, export and use a small network on generated portraits; pictures in demo_output/
 	@$(PY) -m paddle_portrait.cli.demo
 
-test: $(STAMP) ## run all tests (JOBS=2 processes; PYTEST_ARGS="-k resume" narrows)
-	$(TEST_ENV) $(PY) -m pytest -q -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+test: $(STAMP) ## run all tests but those of test-web (JOBS=2 processes; PYTEST_ARGS="-k resume" narrows)
+	$(TEST_ENV) $(PY) -m pytest -q -n $(JOBS) --dist loadfile $(addprefix --ignore=,$(WEB_TESTS)) $(PYTEST_ARGS)
+
+# A process of its own (-n 1): a test that hangs ends it, and the next one goes on with the tests that are left.
+test-web: $(STAMP) ## run the tests in a real browser, which .ci/install_browser.sh brings (WEB_ARGS="-k camera" narrows)
+	$(TEST_ENV) $(PY) -m pytest -q -n 1 --max-worker-restart 3 $(WEB_TESTS) $(WEB_ARGS)
 
 lint: $(STAMP) ## ruff: errors, imports, format
 	$(PY) -m ruff check .

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,14 @@ SHOTS = Path(__file__).resolve().parents[2] / "output" / "web_page"
 def settle(page: Any) -> None:
     """Wait until everything that was asked for is drawn."""
     page.wait_for_selector("#frame:not([hidden]) #result[aria-busy=false]")
+
+
+def wait_until(page: Any, holds: Callable[[], object], seconds: float = 90) -> None:
+    """Wait for what only Python can judge."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"not within {seconds:.0f} seconds"
+        page.wait_for_timeout(100)
 
 
 def decode(data_url: str) -> np.ndarray:

@@ -94,8 +94,8 @@ def test_recording(page: Any, files: dict[str, Path], tmp_path: Path, transparen
     people = mask(page)
     page.set_checked("#transparent", transparent)
     page.click("#record")
-    page.wait_for_timeout(1800)
-    shoot(page, "recording")
+    page.wait_for_selector("#recording-time:has-text('0:02')")
+    shoot(page, "recording_transparent" if transparent else "recording")
     with page.expect_download() as download:
         page.click("#record")
     film = tmp_path / "film.webm"
@@ -131,6 +131,7 @@ def _played(page: Any, film: Path) -> np.ndarray:
     )
 
 
+@pytest.mark.timeout(300 + FRAMES)
 def test_memory_stays_flat(page: Any, browser: Any, files: dict[str, Path]) -> None:
     upload(page, files["portrait.png"])
     settle(page)

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from looks import canvas, changed, choose, decode, mask, settle, shoot, shown, slide, upload
+from looks import canvas, changed, choose, decode, mask, settle, shoot, shown, slide, upload, wait_until
 
 from paddle_portrait.effects import build_effect
 from paddle_portrait.inference import Predictor
@@ -92,8 +92,7 @@ def test_colour_and_film(studio: Any) -> None:
     assert (canvas(studio)[background][:, :3] == (0x12, 0x34, 0x56)).all()
     choose(studio, "film")
     before = canvas(studio)
-    studio.wait_for_timeout(1500)
-    assert changed(canvas(studio), before, by=2)[background].mean() > 0.05
+    wait_until(studio, lambda: changed(canvas(studio), before, by=2)[background].mean() > 0.05)
     shoot(studio, "film")
 
 
@@ -102,10 +101,8 @@ def test_a_film_of_ones_own(studio: Any, tmp_path: Path) -> None:
     choose(studio, "film")
     studio.set_input_files("#film-file", film)
     studio.wait_for_selector("#film-name:has-text('film.webm')")
-    settle(studio)
-    studio.wait_for_timeout(300)
-    seen = canvas(studio)[mask(studio) == 0][:, :3].astype(int)
-    assert np.abs(seen - (200, 40, 40)).max() < 25
+    background = mask(studio) == 0
+    wait_until(studio, lambda: np.abs(canvas(studio)[background][:, :3].astype(int) - (200, 40, 40)).max() < 25)
 
 
 def _film(path: Path, colors: list[tuple[int, int, int]]) -> Path:
@@ -150,7 +147,6 @@ def test_comments_fly_behind_the_person(studio: Any) -> None:
     assert studio.is_checked("#comments")
     written = decode(studio.evaluate(FLY))
     slide(studio, "comment-speed", 0)
-    studio.wait_for_timeout(300)
     still = canvas(studio)
     shoot(studio, "comments")
     text, moved = written[..., 3] > 200, changed(still, clean)
@@ -160,8 +156,7 @@ def test_comments_fly_behind_the_person(studio: Any) -> None:
     studio.wait_for_timeout(300)
     assert np.array_equal(canvas(studio), still)
     slide(studio, "comment-speed", 2)
-    studio.wait_for_timeout(400)
-    assert changed(canvas(studio), still).any()
+    wait_until(studio, lambda: changed(canvas(studio), still).any())
     studio.uncheck("#comments")
     studio.wait_for_selector("#result[aria-busy=false]")
     assert not changed(canvas(studio), clean).any()
@@ -182,6 +177,22 @@ FLY = """() => {
     }
     return canvas.toDataURL();
 }"""
+
+
+def test_a_page_with_nothing_to_do_rests(studio: Any, files: dict[str, Path]) -> None:
+    upload(studio, files["background.png"])  # the second picture on the stage
+    upload(studio, files["portrait.png"])
+    counted = """async () => {
+        const asked = requestAnimationFrame;
+        let count = 0;
+        globalThis.requestAnimationFrame = (callback) => (count++, asked(callback));
+        await new Promise((resolve) => setTimeout(resolve, 700));
+        globalThis.requestAnimationFrame = asked;
+        return {count, animations: document.getAnimations().length};
+    }"""
+    assert studio.evaluate(counted) == {"count": 0, "animations": 0}
+    studio.check("#comments")
+    assert studio.evaluate(counted)["count"] > 0
 
 
 def test_before_and_after(studio: Any) -> None:

@@ -29,9 +29,9 @@ export class Barrage {
   #before = 0;
   #wait = 0;
 
-  /** @returns {boolean} */
+  /** @returns {boolean} The next drawing differs from this one. */
   get moving() {
-    return this.on || this.#flying.length > 0;
+    return this.speed > 0 && (this.on || this.#flying.length > 0);
   }
 
   /** @param {string} text */
@@ -53,7 +53,7 @@ export class Barrage {
   draw(context, now) {
     const seconds = Math.min((now - this.#before) / 1000, 0.1);
     this.#before = now;
-    if (!this.moving) return;
+    if (!this.on && !this.#flying.length) return;
     const {width, height} = context.canvas;
     const size = height / (LANES * 1.7);
     context.save();

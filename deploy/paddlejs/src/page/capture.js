@@ -32,6 +32,7 @@ export function offerRecording(studio) {
     studio.wantsCutout = byId('transparent').checked;
     if (studio.wantsCutout) studio.cutOutNow();
     studio.restless = true;
+    studio.redraw();
     recorder = new Recorder(studio.wantsCutout ? studio.cutout : studio.canvas);
     clock = setInterval(() => {
       const seconds = Math.floor((performance.now() - recorder.started) / 1000);
@@ -46,8 +47,8 @@ export function offerRecording(studio) {
     const finished = recorder;
     recorder = null;
     show(false);
-    const film = await finished.stop();
     studio.restless = studio.wantsCutout = false;
+    const film = await finished.stop();
     saveFile(film, `portrait-${timestamp()}.webm`);
     tell('Recording saved.');
   };

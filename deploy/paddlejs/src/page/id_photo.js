@@ -8,11 +8,11 @@ const ABOVE = 0.1;
 
 /** @type {{name: string, width: number, height: number}[]} In millimetres. */
 export const SIZES = [
-  {name: 'Passport, EU and others (35 × 45 mm)', width: 35, height: 45},
-  {name: 'Passport, USA (51 × 51 mm)', width: 50.8, height: 50.8},
-  {name: 'Passport, China (33 × 48 mm)', width: 33, height: 48},
-  {name: 'One inch (25 × 35 mm)', width: 25, height: 35},
-  {name: 'Two inches (35 × 49 mm)', width: 35, height: 49},
+  {name: 'EU and others, 35 × 45 mm', width: 35, height: 45},
+  {name: 'USA, 51 × 51 mm', width: 50.8, height: 50.8},
+  {name: 'China, 33 × 48 mm', width: 33, height: 48},
+  {name: 'One inch, 25 × 35 mm', width: 25, height: 35},
+  {name: 'Two inches, 35 × 49 mm', width: 35, height: 49},
 ];
 
 /** @param {{width: number, height: number}} size @returns {{width: number, height: number}} In pixels. */

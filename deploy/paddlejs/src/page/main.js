@@ -26,22 +26,26 @@ byId('help').addEventListener('click', () => byId('help-dialog').showModal());
 byId('runtime-chip').addEventListener('click', () => byId('runtime-dialog').showModal());
 byId('runtime').addEventListener('input', ({target}) => start(target.value));
 
+let factsDue = 0;
 studio.onframe = () => {
   showStage(true);
   const {width, height} = studio.canvas;
   byId('frame').style.setProperty('--ratio', String(width / height));
   byId('result').dataset.frames = String(studio.pace.frames);
+  factsDue ||= setTimeout(showFacts, FACTS_EVERY_MS);
 };
 studio.onerror = (error) => {
   sources.close();
   complain(`The picture could not be worked on: ${error.message}.`);
 };
-setInterval(() => {
-  byId('speed').hidden = !studio.shown;
+
+function showFacts() {
+  factsDue = 0;
   if (!studio.shown) return;
+  byId('speed').hidden = false;
   byId('fps').textContent = studio.source?.live ? `${studio.pace.fps.toFixed(0)} fps · ` : '';
   byId('milliseconds').textContent = `${studio.pace.milliseconds.toFixed(0)} ms`;
-}, FACTS_EVERY_MS);
+}
 
 /** @param {string} runtime */
 async function start(runtime) {

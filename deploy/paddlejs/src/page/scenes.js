@@ -23,7 +23,7 @@ function glow(context, x, y, radius, rgb, opacity) {
   gradient.addColorStop(0, `rgb(${rgb} / ${opacity}%)`);
   gradient.addColorStop(1, `rgb(${rgb} / 0%)`); // 'transparent' would be black on the way
   context.fillStyle = gradient;
-  context.fillRect(0, 0, WIDTH, HEIGHT);
+  context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {number} base @param {number} rise @param {number} phase @param {string} color */

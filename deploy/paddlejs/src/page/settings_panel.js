@@ -162,10 +162,12 @@ function connectComments(studio) {
     if (!text) return;
     byId('comments').checked = true;
     barrage.send(text);
+    studio.redraw();
     byId('comment').value = '';
   });
   byId('comment-speed').addEventListener('input', ({target}) => {
     barrage.speed = Number(target.value);
+    studio.redraw();
   });
 }
 

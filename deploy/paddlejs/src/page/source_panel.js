@@ -46,9 +46,10 @@ export function connectSources(studio) {
 
 /** @param {boolean} there There is something to show. */
 export function showStage(there) {
+  byId('stage').classList.remove('busy');
   if (byId('frame').hidden === !there) return;
   byId('frame').hidden = !there;
-  byId('stage').classList.remove('busy');
+  if (!there) byId('speed').hidden = true;
   for (const id of NEEDING_A_SOURCE) byId(id).disabled = !there;
 }
 

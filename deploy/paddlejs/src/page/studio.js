@@ -5,6 +5,8 @@ import {Pace} from './pace.js';
 
 /** So many frames may fail one after another before the source is given up. */
 const PATIENCE = 3;
+/** Where drawing is slow it would take all of the time, and recordings, clicks and answers would wait for their turn. */
+const BREATH_MS = 12;
 
 /**
  * @typedef {object} Settings
@@ -30,11 +32,12 @@ export class Studio {
   cutout = document.createElement('canvas');
   wantsCutout = false;
   wantsBefore = false;
-  /** Draw at every refresh of the screen, as recordings need it. */
+  /** Draw at every refresh of the screen, as recordings need it; it begins with the next `redraw`. */
   restless = false;
   onframe = () => {};
   /** @type {(error: Error) => void} */
   onerror = () => {};
+  #awake = false;
   #busy = false;
   #stale = false;
   #dirty = false;
@@ -48,11 +51,6 @@ export class Studio {
    */
   constructor(canvas, before, settings, barrage) {
     Object.assign(this, {canvas, before, settings, barrage});
-    const tick = (now) => {
-      this.#tick(now);
-      requestAnimationFrame(tick);
-    };
-    requestAnimationFrame(tick);
   }
 
   /** @param {import('./sources.js').Source | null} source */
@@ -61,7 +59,7 @@ export class Studio {
     this.source = source;
     this.#failures = 0;
     this.#stale = Boolean(source);
-    this.#tellBusy();
+    this.#wake();
     this.pace = new Pace();
     this.session?.reset();
     if (!source) this.#replace(null);
@@ -70,18 +68,33 @@ export class Studio {
   /** The mask must be made anew. */
   refine() {
     this.#stale = true;
-    this.#tellBusy();
+    this.#wake();
   }
 
   /** The canvas must be drawn anew. */
   redraw() {
     this.#dirty = true;
-    this.#tellBusy();
+    this.#wake();
   }
 
   /** A film is always worked on; it is busy only as long as it does not show what was asked for. */
   #tellBusy() {
     this.canvas.ariaBusy = String((this.#busy && !this.source?.live) || this.#stale || this.#dirty);
+  }
+
+  /**
+   * Work at the next refresh of the screen, once. A page that has nothing to do costs nothing.
+   *
+   * @param {number} [rest] Milliseconds for others before.
+   */
+  #wake(rest = 0) {
+    this.#tellBusy();
+    if (this.#awake) return;
+    this.#awake = true;
+    setTimeout(() => requestAnimationFrame((now) => {
+      this.#awake = false;
+      this.#tick(now);
+    }), rest);
   }
 
   /** @param {number} now */
@@ -90,6 +103,7 @@ export class Studio {
     const moving = this.restless || this.barrage.moving || this.settings.background === 'film';
     if (this.shown && (this.#dirty || moving)) this.#draw(now);
     this.#tellBusy();
+    if ((this.shown && moving) || (this.session && this.source?.live)) this.#wake(BREATH_MS);
   }
 
   async #look() {
@@ -108,6 +122,7 @@ export class Studio {
       if (source === this.source) this.#fail(error);
     }
     this.#busy = false;
+    this.#wake();
   }
 
   /** @param {Error} error */
