@@ -16,12 +16,11 @@ import shutil
 import threading
 from typing import Any
 
+from _page import write_between
 from _record import ROOT, record
 
 NAME = "web_page"
 DIST = ROOT / "deploy" / "paddlejs" / "dist"
-README = ROOT / "deploy" / "paddlejs" / "README.md"
-MARK = "<!-- by benchmarks/web_page.py -->"
 LABELS = {"wasm": "WebAssembly (ONNX Runtime Web)", "webgpu": "WebGPU (ONNX Runtime Web)", "webgl": "WebGL (Paddle.js)"}
 FLAGS = ("--no-sandbox", "--enable-unsafe-swiftshader", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 BUDGET_S = 45  # a runtime in software gets no further than this
@@ -95,13 +94,6 @@ def table(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write_table(figures: dict[str, Any], load: float | None) -> None:
-    """Put the table between the marks of the page's README."""
-    before, _, after = README.read_text(encoding="utf-8").split(MARK)
-    note = f"Model {figures['model']}, graphics by {figures['renderer']}, load of the machine {load}."
-    README.write_text(f"{before}{MARK}\n{table(figures)}\n\n{note}\n{MARK}{after}", encoding="utf-8")
-
-
 def main() -> None:
     """Measure every runtime, record, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -124,9 +116,9 @@ def main() -> None:
             figures["runtimes"][runtime] = measure(browser, url, runtime, arguments.frames)
         browser.close()
     figures["model"] = json.loads((DIST / "model" / "golden.json").read_text(encoding="utf-8"))["name"]
-    path = record(NAME, figures)
-    write_table(figures, json.loads(path.read_text(encoding="utf-8"))["machine"]["load_1min"])
-    print(table(figures))
+    record(NAME, figures)
+    note = f"Model `{figures['model']}`, Chromium {figures['chromium']}, graphics by {figures['renderer']}."
+    write_between("benchmarks.md", "web_page.py", f"{table(figures)}\n\n{note}")
 
 
 if __name__ == "__main__":

@@ -58,10 +58,36 @@ def mask(page: Any) -> np.ndarray:
 
 def upload(page: Any, path: Path) -> None:
     """Open a picture, and wait for its result."""
+    opened(page, path, lambda: page.set_input_files("#file", path))
+
+
+def opened(page: Any, path: Path, act: Callable[[], object]) -> None:
+    """Do what opens a file, and wait for its result."""
     page.evaluate("document.getElementById('status').textContent = ''")
-    page.set_input_files("#file", path)
+    act()
     page.wait_for_selector(f"#status:has-text('{path.name} opened')", state="attached")
     settle(page)
+
+
+def pick(page: Any, path: Path, act: Callable[[], object]) -> None:
+    """Do what asks for a file, and give it that one."""
+    with page.expect_file_chooser() as chooser:
+        act()
+    chooser.value.set_files(path)
+
+
+def write_film(path: Path, colors: list[tuple[int, int, int]]) -> Path:
+    """Write a WebM clip of plain colours, ten a second."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for color in colors:
+            picture = np.full((120, 160, 3), color, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode())
+    return path
 
 
 def choose(page: Any, background: str) -> None:

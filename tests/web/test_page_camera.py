@@ -79,7 +79,7 @@ def test_without_a_camera(open_page: Callable[..., Any], trouble: str, says: str
     refuse = f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', '{trouble}'));"
     missing = "Object.defineProperty(navigator, 'mediaDevices', {value: undefined});"
     page = open_page("?runtime=wasm", before=missing if trouble == "missing" else refuse)
-    page.click("#camera")
+    page.click("#welcome-camera")
     page.wait_for_selector("#message:not([hidden])")
     assert says in page.inner_text("#message")
     shoot(page, f"message_{trouble}")

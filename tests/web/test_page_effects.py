@@ -10,7 +10,22 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from looks import canvas, changed, choose, decode, mask, settle, shoot, shown, slide, upload, wait_until
+from looks import (
+    canvas,
+    changed,
+    choose,
+    decode,
+    mask,
+    opened,
+    pick,
+    settle,
+    shoot,
+    shown,
+    slide,
+    upload,
+    wait_until,
+    write_film,
+)
 
 from paddle_portrait.effects import build_effect
 from paddle_portrait.inference import Predictor
@@ -49,7 +64,11 @@ def test_composites_are_those_of_python(
     shoot(studio, "color")
     choose(studio, "picture")
     shoot(studio, "picture")
-    studio.set_input_files("#picture-file", files["background.png"])
+    evening = canvas(studio)
+    studio.click("#scenes button[aria-label=Mint]")
+    settle(studio)
+    assert changed(canvas(studio), evening)[person < 0.01].mean() > 0.9
+    pick(studio, files["background.png"], lambda: studio.click("#picture-open"))
     studio.wait_for_selector("#scenes button:nth-child(5)[aria-pressed=true]")
     settle(studio)
     background = cv2.imread(str(files["background.png"]))[..., ::-1]
@@ -97,26 +116,12 @@ def test_colour_and_film(studio: Any) -> None:
 
 
 def test_a_film_of_ones_own(studio: Any, tmp_path: Path) -> None:
-    film = _film(tmp_path / "film.webm", [(200, 40, 40)] * 10)
+    film = write_film(tmp_path / "film.webm", [(200, 40, 40)] * 10)
     choose(studio, "film")
-    studio.set_input_files("#film-file", film)
+    pick(studio, film, lambda: studio.click("#film-open"))
     studio.wait_for_selector("#film-name:has-text('film.webm')")
     background = mask(studio) == 0
     wait_until(studio, lambda: np.abs(canvas(studio)[background][:, :3].astype(int) - (200, 40, 40)).max() < 25)
-
-
-def _film(path: Path, colors: list[tuple[int, int, int]]) -> Path:
-    """Write a WebM clip of plain colours."""
-    import av
-
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libvpx", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
-        for color in colors:
-            picture = np.full((120, 160, 3), color, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
-        container.mux(stream.encode())
-    return path
 
 
 def test_edge_sliders(studio: Any, person: np.ndarray) -> None:
@@ -240,37 +245,79 @@ def test_id_photo(studio: Any, tmp_path: Path) -> None:
     shoot(studio, "id_photo")
     studio.click("#id-colors button[aria-label=Blue]")
     assert (canvas(studio, "id-canvas")[:5, :5, :3] == (0x43, 0x8E, 0xDB)).all()
+    studio.fill("#id-color", "#123456")
+    assert (canvas(studio, "id-canvas")[:5, :5, :3] == (0x12, 0x34, 0x56)).all()
     studio.select_option("#id-size", "1")
     assert canvas(studio, "id-canvas").shape[:2] == (600, 600)
     with studio.expect_download() as download:
         studio.click("#id-save")
     download.value.save_as(tmp_path / "id.png")
     assert cv2.imread(str(tmp_path / "id.png")).shape == (600, 600, 3)
+    studio.click("#id-dialog button[aria-label=Close]")
+    assert studio.is_hidden("#id-dialog")
 
 
-def test_keyboard_and_labels(studio: Any) -> None:
+def test_keyboard(studio: Any, files: dict[str, Path]) -> None:
     seen = canvas(studio)
-    studio.keyboard.press("2")
+    for key, background in enumerate(("blur", "color", "picture", "film", "none", "original"), start=1):
+        studio.keyboard.press(str(key))
+        assert studio.is_checked(f"input[value={background}]")
     settle(studio)
-    assert studio.is_checked("input[value=color]")
     assert changed(canvas(studio), seen).any()
-    studio.keyboard.press("b")
-    assert studio.get_attribute("#compare", "aria-pressed") == "true"
+    for key, pressed in (("b", "#compare"), ("c", "#camera")):
+        for state in ("true", "false"):
+            studio.keyboard.press(key)
+            studio.wait_for_selector(f"{pressed}[aria-pressed={state}]")
+    opened(
+        studio, files["portrait.png"], lambda: pick(studio, files["portrait.png"], lambda: studio.keyboard.press("o"))
+    )
+    with studio.expect_download():
+        studio.keyboard.press("s")
+    studio.keyboard.press("r")
+    studio.wait_for_selector("#recording-time:has-text('0:01')")
+    with studio.expect_download():
+        studio.keyboard.press("r")
+    studio.keyboard.press("i")
+    assert studio.is_visible("#id-dialog")
+    studio.keyboard.press("Escape")
+    studio.keyboard.press("Shift+?")
+    shoot(studio, "help")
+    studio.keyboard.press("Escape")
+    studio.click("#help")
+    assert studio.is_visible("#help-dialog")
+
+
+def test_typed_text_is_no_shortcut(studio: Any) -> None:
     studio.keyboard.press("m")
     assert studio.is_checked("#comments")
     studio.focus("#comment")
-    studio.keyboard.type("sb")  # typed text is no shortcut
-    assert studio.input_value("#comment") == "sb"
-    assert studio.get_attribute("#compare", "aria-pressed") == "true"
-    studio.evaluate("document.activeElement.blur()")
-    studio.keyboard.press("Shift+?")
-    shoot(studio, "help")
+    studio.keyboard.type("mb")
+    assert studio.input_value("#comment") == "mb"
+    assert studio.is_checked("#comments")
+    assert studio.get_attribute("#compare", "aria-pressed") == "false"
+    studio.click("#comment-form button")
+    assert studio.input_value("#comment") == ""
+
+
+def test_every_control_has_a_name_and_is_reached_by_tab(studio: Any) -> None:
     nameless = studio.evaluate(
         """() => [...document.querySelectorAll('button, input, select')].filter((element) =>
             !(element.textContent.trim() || element.ariaLabel || element.labels?.length
               || element.getAttribute('aria-label'))).map((element) => element.outerHTML)"""
     )
     assert nameless == []
+    studio.evaluate("document.activeElement.blur()")
+    reached = set()
+    for _ in range(40):
+        studio.keyboard.press("Tab")
+        reached.add(studio.evaluate("document.activeElement.id || document.activeElement.name"))
+        if studio.evaluate("document.activeElement.id") in ("open", "transparent", "softness"):
+            shoot(studio, f"focus_{studio.evaluate('document.activeElement.id')}")
+        if studio.evaluate("document.activeElement.name") == "background":
+            shoot(studio, "focus_background")
+    bar = {"open", "camera", "compare", "snapshot", "record", "id-photo", "transparent"}
+    panel = {"background", "blur", "softness", "threshold", "smoothing", "reset-edge", "comments", "comment-speed"}
+    assert reached >= {"runtime-chip", "help", "comment"} | bar | panel
 
 
 def test_phone(open_page: Callable[..., Any], files: dict[str, Path]) -> None:
@@ -287,12 +334,3 @@ def test_phone(open_page: Callable[..., Any], files: dict[str, Path]) -> None:
             .filter(({width, height}) => width < 40 || height < 40).length"""
     )
     assert small == 0
-
-
-def test_a_file_that_is_no_picture(page: Any, tmp_path: Path, files: dict[str, Path]) -> None:
-    (tmp_path / "notes.png").write_text("no picture")
-    page.set_input_files("#file", tmp_path / "notes.png")
-    page.wait_for_selector("#message:not([hidden])")
-    assert "cannot be read as a picture" in page.inner_text("#message")
-    upload(page, files["portrait.png"])  # and the page goes on
-    assert page.is_hidden("#message")

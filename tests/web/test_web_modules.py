@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from paddle_portrait.preprocess import Preprocess
 
 HERE = Path(__file__).resolve().parent
+PAGE = HERE.parents[1] / "deploy" / "paddlejs"
 NORMALIZE = {"type": "Normalize", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 ROADS = {
     "smaller": [{"type": "Resize", "target_size": [96, 72]}, NORMALIZE],
@@ -84,3 +86,15 @@ def test_an_id_photo_is_cut_around_the_head(node: str) -> None:
     assert abs(crop["width"] / crop["height"] - 35 / 45) < 1e-6
     nobody = ask(node, kind="head", alpha=text(np.zeros((20, 20), np.uint8)), height=20, width=20, ratio=1)
     assert nobody["head"] is None
+
+
+def test_the_list_of_controls_is_true_and_complete() -> None:
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in HERE.glob("*.py"))
+    readme = (PAGE / "README.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"`(test_\w+)`", readme))
+    assert listed <= set(re.findall(r"^def (test_\w+)", tests, re.MULTILINE))
+    controls = re.findall(
+        r'<(?:button|input(?! type="file")|select)\b[^>]*\bid="([\w-]+)"', (PAGE / "index.html").read_text("utf-8")
+    )
+    assert len(controls) > 25
+    assert [name for name in controls if not re.search(rf"[#\"]{name}(?![\w-])", tests)] == []
