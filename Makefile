@@ -32,7 +32,7 @@ test: $(STAMP) ## run all tests but those of test-web (JOBS=2 processes; PYTEST_
 
 # A process of its own (-n 1): a test that hangs ends it, and the next one goes on with the tests that are left.
 test-web: $(STAMP) ## run the tests in a real browser, which .ci/install_browser.sh brings (WEB_ARGS="-k camera" narrows)
-	$(TEST_ENV) $(PY) -m pytest -q -n 1 --max-worker-restart 3 $(WEB_TESTS) $(WEB_ARGS)
+	$(TEST_ENV) $(PY) -m pytest -q -n 1 --max-worker-restart 3 --timeout 600 $(WEB_TESTS) $(WEB_ARGS)
 
 lint: $(STAMP) ## ruff: errors, imports, format
 	$(PY) -m ruff check .

@@ -45,6 +45,7 @@ def test_keys_and_sliders(preview: Preview) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page()
+        page.set_default_timeout(150_000)  # for machines that do other things, too
         faults: list[Any] = []
         page.on("pageerror", lambda fault: faults.append(fault))
         page.goto(preview.url, wait_until="commit")

@@ -151,7 +151,7 @@ def open_page(browser: Any, url: str) -> Iterator[Callable[..., Any]]:
 
     def start(query: str = "", before: str = "", routes: dict[str, Any] | None = None, **options: Any) -> Any:
         page = browser.new_page(**{"viewport": {"width": 1280, "height": 860}, "accept_downloads": True, **options})
-        page.set_default_timeout(90_000)
+        page.set_default_timeout(150_000)  # for machines that do other things, too
         page.on("console", note)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", look)

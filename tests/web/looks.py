@@ -19,12 +19,22 @@ def settle(page: Any) -> None:
     page.wait_for_selector("#frame:not([hidden]) #result[aria-busy=false]")
 
 
-def wait_until(page: Any, holds: Callable[[], object], seconds: float = 90) -> None:
+def wait_until(page: Any, holds: Callable[[], object], seconds: float = 150) -> None:
     """Wait for what only Python can judge."""
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, f"not within {seconds:.0f} seconds"
         page.wait_for_timeout(100)
+
+
+def recorded(page: Any, seconds: int) -> None:
+    """Wait until a recording is that long, or longer: a busy machine looks late."""
+
+    def long_enough() -> bool:
+        minutes, rest = page.inner_text("#recording-time").split(":")
+        return 60 * int(minutes) + int(rest) >= seconds
+
+    wait_until(page, long_enough)
 
 
 def decode(data_url: str) -> np.ndarray:

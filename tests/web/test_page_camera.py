@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from looks import canvas, changed, choose, decode, mask, settle, shoot, slide, upload
+from looks import canvas, changed, choose, decode, mask, recorded, settle, shoot, slide, upload
 
 FRAMES = int(os.environ.get("WEB_FRAMES", "150"))  # WEB_FRAMES=2000: the long way
 
@@ -94,7 +94,7 @@ def test_recording(page: Any, files: dict[str, Path], tmp_path: Path, transparen
     people = mask(page)
     page.set_checked("#transparent", transparent)
     page.click("#record")
-    page.wait_for_selector("#recording-time:has-text('0:02')")
+    recorded(page, 2)
     shoot(page, "recording_transparent" if transparent else "recording")
     with page.expect_download() as download:
         page.click("#record")

@@ -18,6 +18,7 @@ from looks import (
     mask,
     opened,
     pick,
+    recorded,
     settle,
     shoot,
     shown,
@@ -274,7 +275,7 @@ def test_keyboard(studio: Any, files: dict[str, Path]) -> None:
     with studio.expect_download():
         studio.keyboard.press("s")
     studio.keyboard.press("r")
-    studio.wait_for_selector("#recording-time:has-text('0:01')")
+    recorded(studio, 1)
     with studio.expect_download():
         studio.keyboard.press("r")
     studio.keyboard.press("i")
