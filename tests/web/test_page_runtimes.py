@@ -15,7 +15,8 @@ from looks import SHOTS, shoot, upload
 @pytest.mark.parametrize(("runtime", "limit"), [("wasm", 1e-4), ("webgl", 2e-3)])
 def test_golden_vector(open_page: Callable[..., Any], files: dict[str, Path], runtime: str, limit: float) -> None:
     page = open_page(f"?runtime={runtime}")
-    page.wait_for_selector(f"html[data-settled={runtime}]", state="attached")
+    # WebGL without a graphics card takes twenty seconds of two cores
+    page.wait_for_selector(f"html[data-settled={runtime}]", state="attached", timeout=400_000)
     row = page.locator(f"#trials tr[data-runtime={runtime}]")
     assert row.get_attribute("data-state") == "used"
     difference = float(row.get_attribute("data-difference"))
