@@ -23,6 +23,7 @@ NAME = "web_page"
 DIST = ROOT / "deploy" / "paddlejs" / "dist"
 LABELS = {"wasm": "WebAssembly (ONNX Runtime Web)", "webgpu": "WebGPU (ONNX Runtime Web)", "webgl": "WebGL (Paddle.js)"}
 FLAGS = ("--no-sandbox", "--enable-unsafe-swiftshader", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+READY_S = 300
 BUDGET_S = 45  # a runtime in software gets no further than this
 RUN = """async ([frames, budget]) => {
     const {studio, segment, blurBackground} = paddlePortrait;
@@ -55,16 +56,21 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
 def measure(browser: Any, url: str, runtime: str, frames: int) -> dict[str, Any]:
     """Return one runtime's medians in milliseconds, or why it does not run here."""
+    from playwright.sync_api import TimeoutError
+
     page = browser.new_page()
-    page.set_default_timeout(300_000)
     page.goto(f"{url}?runtime={runtime}")
-    page.wait_for_selector("html[data-settled], #message:not([hidden])", state="attached")
-    if page.is_visible("#message"):
-        found = {"missing": page.inner_text("#message-text")}
+    row = page.locator(f"#trials tr[data-runtime={runtime}]")
+    try:
+        page.wait_for_selector("html[data-settled], #message:not([hidden])", state="attached", timeout=1000 * READY_S)
+    except TimeoutError:
+        found = {"missing": f"not ready after {READY_S} seconds"}
     else:
-        found = page.evaluate(RUN, [frames, 1000 * BUDGET_S])
-        row = page.locator(f"#trials tr[data-runtime={runtime}]")
-        found["golden_difference"] = float(row.get_attribute("data-difference"))
+        if page.is_visible("#message"):
+            found = {"missing": row.locator("td").first.inner_text()}
+        else:
+            found = page.evaluate(RUN, [frames, 1000 * BUDGET_S])
+            found["golden_difference"] = float(row.get_attribute("data-difference"))
     page.close()
     return {key: round(value, 6 if key == "golden_difference" else 2) if isinstance(value, float) else value
             for key, value in found.items()}  # fmt: skip
@@ -83,15 +89,16 @@ def renderer_of(browser: Any) -> str:
 
 
 def table(figures: dict[str, Any]) -> str:
-    """Return the figures as a table of Markdown."""
+    """Return the figures as a table of Markdown, with what they were taken of."""
     lines = ["| runtime | prepare | network | mask back | draw | whole frame | from Python |", "|---|" + "---|" * 6]
     for runtime, found in figures["runtimes"].items():
         if "missing" in found:
-            lines.append(f"| {LABELS[runtime]} | not here | | | | | |")
+            lines.append(f"| {LABELS[runtime]} | {found['missing']} | | | | | |")
             continue
         times = " | ".join(f"{found[key]:.1f}" for key in ("prepared", "network", "after", "drawn", "frame"))
         lines.append(f"| {LABELS[runtime]} | {times} | {found['golden_difference']:.0e} |")
-    return "\n".join(lines)
+    made_of = f"Model `{figures['model']}`, Chromium {figures['chromium']}, graphics by {figures['renderer']}."
+    return "\n".join([*lines, "", made_of])
 
 
 def main() -> None:
@@ -117,8 +124,7 @@ def main() -> None:
         browser.close()
     figures["model"] = json.loads((DIST / "model" / "golden.json").read_text(encoding="utf-8"))["name"]
     record(NAME, figures)
-    note = f"Model `{figures['model']}`, Chromium {figures['chromium']}, graphics by {figures['renderer']}."
-    write_between("benchmarks.md", "web_page.py", f"{table(figures)}\n\n{note}")
+    write_between("benchmarks.md", "web_page.py", table(figures))
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ export async function open(base, deploy) {
     modelPath: new URL(deploy.paddle_portrait.targets.paddlejs.model, base).href,
     feedShape: {fw: width, fh: height},
   });
-  await guard.watch(runner.init());
+  await guard.watch(() => runner.init());
   return {
     detail: 'Paddle.js 2.2',
     // A bare Float32Array would be taken for an ImageData, and the answer before this one be given again.
-    run: (data, shape) => guard.watch(runner.predictWithFeed([{data, shape, name: 'image', persistable: true}])),
+    run: (data, shape) => guard.watch(() => runner.predictWithFeed([{data, shape, name: 'image', persistable: true}])),
   };
 }
 
@@ -39,12 +39,12 @@ class LossGuard {
     });
   }
 
-  /** @template T @param {Promise<T>} work One at a time. @returns {Promise<T>} */
+  /** @template T @param {() => Promise<T>} work One at a time. @returns {Promise<T>} */
   watch(work) {
     return new Promise((resolve, reject) => {
       this.#fail = () => reject(new Error('the graphics card was lost; choose another runtime, or load the page anew'));
       if (this.#lost) this.#fail();
-      else work.then(resolve, reject);
+      else work().then(resolve, reject);
     });
   }
 }
