@@ -141,8 +141,7 @@ def open_page(browser: Any, url: str) -> Iterator[Callable[..., Any]]:
     pages, troubles = [], []
 
     def note(message: Any) -> None:
-        lost = "CONTEXT_LOST" in message.text  # a test does that on purpose
-        if message.type == "error" or (message.text.startswith("WebGL:") and not lost):
+        if message.type == "error" or message.text.startswith("WebGL:"):
             troubles.append(message.text)
 
     def look(request: Any) -> None:

@@ -95,7 +95,7 @@ export class Session {
     const old = this.#client;
     this.#client = client;
     // What the old one was asked, it may still answer.
-    old?.ask('reset').finally(() => old.close());
+    old?.ask('reset').catch(() => {}).finally(() => old.close());
   }
 
   #explain() {
@@ -116,7 +116,7 @@ export class Session {
 
   /** Forget the frames so far: another film begins. */
   reset() {
-    return this.#client.ask('reset');
+    return this.#client.ask('reset').catch(() => {}); // whoever is gone has forgotten them
   }
 
   close() {

@@ -4,6 +4,7 @@ export class WorkerClient {
   #worker = new Worker(new URL('./worker.js', import.meta.url), {type: 'module'});
   #waiting = new Map();
   #last = 0;
+  #closed = '';
 
   constructor() {
     this.#worker.onmessage = ({data}) => {
@@ -25,6 +26,7 @@ export class WorkerClient {
    * @returns {Promise<any>}
    */
   ask(kind, request, transfer = []) {
+    if (this.#closed) return Promise.reject(new Error(this.#closed)); // nobody would answer
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, {resolve, reject});
@@ -34,6 +36,7 @@ export class WorkerClient {
 
   /** @param {string} [reason] What those who still wait are told. */
   close(reason = 'the worker was closed') {
+    this.#closed = reason;
     this.#worker.terminate();
     for (const {reject} of this.#waiting.values()) reject(new Error(reason));
     this.#waiting.clear();
