@@ -12,6 +12,7 @@ import pytest
 from looks import SHOTS, shoot, upload
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("runtime", "limit"), [("wasm", 1e-4), ("webgl", 2e-3)])
 def test_golden_vector(open_page: Callable[..., Any], runtime: str, limit: float) -> None:
     page = open_page(f"?runtime={runtime}")
