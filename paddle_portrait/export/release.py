@@ -121,14 +121,14 @@ def plan_of(name: str, config: str | None = None, licence: str | None = None, so
     missing = [f"--{key}" for key, value in values.items() if not value]
     if missing:
         raise UserError(f"no recipe converts '{name}', so say its {' and '.join(missing)}.")
-    plan = ReleasePlan(name, **{key: str(value) for key, value in values.items()})
+    plan = ReleasePlan(name, str(values["config"]), str(values["licence"]), str(values["source"]))
     if recipe is not None:
         return plan
-    config = load_config(plan.config)
-    formats = tuple(config.get("export.formats", plan.formats))
+    export = load_config(plan.config).get("export", {})
+    formats = tuple(export.get("formats", plan.formats))
     if _TARGET not in formats:
         raise UserError(f"{plan.config}: export.formats is {list(formats)}, but a released model needs {_TARGET}, too.")
-    return replace(plan, formats=formats, output_op=config.get("export.output_op", plan.output_op))
+    return replace(plan, formats=formats, output_op=export.get("output_op", plan.output_op))
 
 
 def _shrink(network: nn.Layer, folder: Path, proofs: Mapping[str, TargetParity]) -> None:
