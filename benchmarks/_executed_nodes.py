@@ -41,7 +41,7 @@ def executed_nodes(model: Path, shape: tuple[int, ...]) -> list[dict[str, Any]]:
     return sorted(nodes, key=lambda node: -node["microseconds"])
 
 
-def nodes_table(nodes: list[dict[str, Any]], peak_gmacs_per_s: float) -> str:
+def slowest_nodes(nodes: list[dict[str, Any]], peak_gmacs_per_s: float) -> str:
     """Return the slowest nodes as Markdown, and all others of each kind together."""
     total = sum(node["microseconds"] for node in nodes)
     lines = ["| node | from | to | µs | of the time | of the peak |", "|---|---|---|---|---|---|"]

@@ -3,11 +3,10 @@
 python benchmarks/graph_rewrites.py                     # every released network, and PP-HumanSeg-Lite
 python benchmarks/graph_rewrites.py sinet_320           # one; the others keep their figures
 
-ONNX Runtime, one thread, its processor time, the graph alone, ending in the person's probability
-(paddle2onnx's in the softmax or sigmoid
-that the network's authors have). Median of the calls; the difference is the largest of a probability, on noise.
-The peak is that of a product of matrices in the same turns. Writes the tables of docs/benchmarks.md, one of them of the
-nodes that take the time of PP-HumanSeg-Lite.
+ONNX Runtime, one thread, its processor time, the graph alone, ending in the person's probability (paddle2onnx's in the
+softmax or sigmoid that the network's authors have). Median of the calls; the difference is the largest of a
+probability, on noise. The peak is that of a product of matrices in the same turns. Writes the tables of
+docs/benchmarks.md, one of them of the nodes that take the time of PP-HumanSeg-Lite.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _executed_nodes import executed_nodes, nodes_table
+from _executed_nodes import executed_nodes, slowest_nodes
 from _page import write_between
 from _record import RESULTS, ROOT, record
 
@@ -164,8 +163,14 @@ def table(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def nodes_table(figures: dict[str, Any]) -> str:
+    """Return where the time of PP-HumanSeg-Lite goes, as Markdown."""
+    (entry,) = (figures[name] for name in OWN)
+    return slowest_nodes(entry["nodes"], entry["peak_gmacs_per_s"])
+
+
 def main() -> None:
-    """Measure, record, and write the table."""
+    """Measure, record, and write the tables."""
     from paddle_portrait.zoo import NAMES, weights_file
 
     known = [*OWN, *(name for name in NAMES if weights_file(name).is_file())]
@@ -183,9 +188,7 @@ def main() -> None:
     if not arguments.table:
         record(NAME, figures)
     write_between("benchmarks.md", f"{NAME}.py", table(figures))
-    for name in OWN:
-        if nodes := figures.get(name, {}).get("nodes"):
-            write_between("benchmarks.md", f"{NAME}.py, nodes", nodes_table(nodes, figures[name]["peak_gmacs_per_s"]))
+    write_between("benchmarks.md", f"{NAME}.py, nodes", nodes_table(figures))
 
 
 if __name__ == "__main__":

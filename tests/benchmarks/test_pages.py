@@ -16,12 +16,14 @@ BENCHMARKS = ROOT / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 MADE = re.compile(
-    r"<!-- begin: made by benchmarks/(\w+)\.py -->\n(.*?)\n?<!-- end: made by benchmarks/\1\.py -->", re.DOTALL
+    r"<!-- begin: made by benchmarks/(\w+)\.py(?:, (\w+))? -->\n(.*?)\n?"
+    r"<!-- end: made by benchmarks/\1\.py(?:, \2)? -->",
+    re.DOTALL,
 )
 TABLES = [
-    (page.name, script, text)
+    (page.name, script, f"{part}_table" if part else "table", text)
     for page in sorted((ROOT / "docs").glob("*.md"))
-    for script, text in MADE.findall(page.read_text(encoding="utf-8"))
+    for script, part, text in MADE.findall(page.read_text(encoding="utf-8"))
     if script != "ablation"  # has a test of its own
 ]
 
@@ -32,15 +34,16 @@ def test_no_marker_is_left_open() -> None:
         assert text.count("<!-- begin: made by benchmarks/") == len(MADE.findall(text)), page.name
 
 
-@pytest.mark.parametrize(("page", "script", "text"), TABLES, ids=[f"{page}-{script}" for page, script, _ in TABLES])
-def test_the_table_is_that_of_the_results(page: str, script: str, text: str) -> None:
+@pytest.mark.parametrize(("page", "script", "table", "text"), TABLES, ids=["-".join(entry[:3]) for entry in TABLES])
+def test_the_table_is_that_of_the_results(page: str, script: str, table: str, text: str) -> None:
     module = importlib.import_module(script)
-    if inspect.signature(module.table).parameters:
+    make = getattr(module, table)
+    if inspect.signature(make).parameters:
         file = BENCHMARKS / "results" / f"{getattr(module, 'NAME', script)}.json"
         figures = json.loads(file.read_text(encoding="utf-8"))["figures"]
-        made = module.table(figures)
+        made = make(figures)
     else:
-        made = module.table()
+        made = make()
     assert text == made, f"run: python benchmarks/{script}.py"
 
 
