@@ -59,6 +59,19 @@ def build_network(config: Config) -> nn.Layer:
     return MODELS.build_node(_without_pretrained(config["model"]))
 
 
+def build_start(config: Config) -> nn.Layer:
+    """Build the config's network with the weights that its training starts from.
+
+    Raises:
+        UserError: it starts from random ones.
+    """
+    from paddle_portrait.registry import MODELS
+
+    if _without_pretrained(config["model"]) == config["model"]:
+        raise UserError(f"{config.path}: the network starts from random weights, 'model' names no 'pretrained' ones.")
+    return MODELS.build_node(config["model"])
+
+
 def input_channels(config: Config, preprocess: Preprocess) -> int:
     """Return the input channels of the config's network: ``in_channels`` of it or its backbone, else the images'."""
     for key in ("model.in_channels", "model.backbone.in_channels"):
@@ -132,4 +145,6 @@ class TrainedPredictor:
 def _without_pretrained(node: Any) -> Any:
     if isinstance(node, dict):
         return {key: _without_pretrained(value) for key, value in node.items() if key != "pretrained"}
+    if isinstance(node, list):
+        return [_without_pretrained(item) for item in node]
     return node

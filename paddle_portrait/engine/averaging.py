@@ -1,0 +1,66 @@
+"""Averages of trained networks, and of these with the weights that they started from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from paddle_portrait.errors import UserError
+
+State = Mapping[str, np.ndarray]
+
+
+def average(states: Sequence[State]) -> dict[str, np.ndarray]:
+    """Return the mean of several states, value by value; ``wise_ft`` and "model soups" are such means.
+
+    Args:
+        states: arrays by name, one of them or more.
+
+    Raises:
+        UserError: none is given, or they are not of one network.
+    """
+    if not states:
+        raise UserError("there is nothing to average: name the weights.")
+    return mix(states, [1 / len(states)] * len(states))
+
+
+def towards_start(trained: State, start: State, start_share: float) -> dict[str, np.ndarray]:
+    """Return the state between a trained network and its start.
+
+    A network that was trained on from weights of wide knowledge does better on photos of other kinds with a share of
+    the old weights, and often on its own, too. Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models".
+
+    Args:
+        trained: arrays by name.
+        start: those that the training started from.
+        start_share: share of the start, from 0 (as trained) to 1 (the start).
+
+    Raises:
+        UserError: the share is out of range, or the states are not of one network.
+    """
+    if not 0 <= start_share <= 1:
+        raise UserError(f"the start's share is a number from 0 to 1, not {start_share}.")
+    return mix([trained, start], [1 - start_share, start_share])
+
+
+def mix(states: Sequence[State], shares: Sequence[float]) -> dict[str, np.ndarray]:
+    """Return the weighted sum of states; sums are made in float64, types stay.
+
+    Raises:
+        UserError: they are not of one network.
+    """
+    first = states[0]
+    for state in states[1:]:
+        other = [name for name in {*first, *state} if np.shape(first.get(name)) != np.shape(state.get(name))]
+        if other:
+            raise UserError(
+                f"these weights are not of one network: {len(other)} values differ in name or shape, such as "
+                f"{sorted(other)[0]}. Average trainings of one config."
+            )
+    return {
+        name: sum(share * state[name].astype(np.float64) for share, state in zip(shares, states, strict=True)).astype(
+            value.dtype
+        )
+        for name, value in first.items()
+    }
