@@ -67,7 +67,7 @@ def build_start(config: Config) -> nn.Layer:
     """
     from paddle_portrait.registry import MODELS
 
-    if _without_pretrained(config["model"]) == config["model"]:
+    if not _names_pretrained(config["model"]):
         raise UserError(f"{config.path}: the network starts from random weights, 'model' names no 'pretrained' ones.")
     return MODELS.build_node(config["model"])
 
@@ -148,3 +148,9 @@ def _without_pretrained(node: Any) -> Any:
     if isinstance(node, list):
         return [_without_pretrained(item) for item in node]
     return node
+
+
+def _names_pretrained(node: Any) -> bool:
+    if isinstance(node, dict):
+        return node.get("pretrained") is not None or any(map(_names_pretrained, node.values()))
+    return isinstance(node, list) and any(map(_names_pretrained, node))

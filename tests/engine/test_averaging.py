@@ -1,0 +1,65 @@
+"""Averages of weights: their values, what is refused, and the command line on a real network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paddle_portrait.cli.average_weights import main
+from paddle_portrait.engine.averaging import average, towards_start
+from paddle_portrait.errors import UserError
+from paddle_portrait.models import read_weights
+from paddle_portrait.models.weights import save_weights
+from paddle_portrait.zoo import find_config, find_weights
+
+ONE = {"w": np.float32([[1.0, 2.0]]), "n": np.int64([3])}
+OTHER = {"w": np.float32([[3.0, 6.0]]), "n": np.int64([5])}
+NAME = "mediapipe_selfie_general"
+
+
+def test_the_mean_is_that_of_each_value_and_keeps_its_type() -> None:
+    mean = average([ONE, OTHER])
+    assert mean["w"].dtype == np.float32 and mean["n"].dtype == np.int64
+    np.testing.assert_array_equal(mean["w"], [[2.0, 4.0]])
+    np.testing.assert_array_equal(mean["n"], [4])
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, [1.0, 2.0]), (0.25, [1.5, 3.0]), (1.0, [3.0, 6.0])])
+def test_the_share_is_that_of_the_start(share: float, expected: list[float]) -> None:
+    np.testing.assert_allclose(towards_start(ONE, OTHER, share)["w"][0], expected)
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda: average([]), "nothing to average"),
+        (lambda: towards_start(ONE, OTHER, 1.5), "from 0 to 1, not 1.5"),
+        (lambda: average([ONE, {"w": ONE["w"]}]), "not of one network"),
+        (lambda: average([ONE, {**ONE, "w": np.zeros((2, 2), np.float32)}]), "such as w"),
+    ],
+)
+def test_what_cannot_be_averaged_is_said(act: object, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        act()
+
+
+def test_the_command_mixes_a_training_with_its_start(tmp_path: Path) -> None:
+    start = read_weights(find_weights(NAME))
+    trained = {name: value + np.float32(0.5) for name, value in start.items()}
+    save_weights(trained, tmp_path / "trained.pdparams")
+    arguments = ["--config", str(find_config(NAME)), "--model_path", str(tmp_path / "trained.pdparams")]
+    pretrained = ["--opts", f"model.pretrained={NAME}"]
+    assert main([*arguments, "--start_share", "0.5", "--save_dir", str(tmp_path / "out"), *pretrained]) == 0
+    mixed = read_weights(tmp_path / "out" / "model.pdparams")
+    assert mixed.keys() == start.keys()
+    for name, value in start.items():
+        np.testing.assert_allclose(mixed[name], value + 0.25, atol=1e-5)
+
+
+def test_a_start_from_random_weights_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = Path(__file__).resolve().parents[2] / "configs/mediapipe_selfie/mediapipe_selfie_general.yml"
+    arguments = ["--config", str(config), "--model_path", NAME, "--start_share", "0.5", "--save_dir", str(tmp_path)]
+    assert main([*arguments, "--opts", "model.pretrained=null"]) == 2
+    assert "starts from random weights" in capsys.readouterr().err
