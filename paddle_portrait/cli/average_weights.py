@@ -27,6 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--model_path", nargs="+", required=True, help="trained weights: .pdparams files, checkpoint folders, zoo names"
     )
     add("--start_share", type=float, default=0.0, help="share of the weights of model.pretrained, 0 to 1 (default: 0)")
+    add("--half", action="store_true", help="round the result to float16 and compress the file")
     add("--save_dir", required=True, help="gets model.pdparams")
     add("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="change keys of the config")
     return parser
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _average(arguments: argparse.Namespace) -> int:
     from paddle_portrait.config import load_config
-    from paddle_portrait.engine.averaging import average, towards_start
+    from paddle_portrait.engine.averaging import average, halved, towards_start
     from paddle_portrait.engine.trained import build_start, load_trained
     from paddle_portrait.models.weights import save_weights
 
@@ -51,7 +52,10 @@ def _average(arguments: argparse.Namespace) -> int:
         state = towards_start(state, _arrays(build_start(config)), arguments.start_share)
     save_dir = Path(arguments.save_dir)
     save_dir.mkdir(parents=True, exist_ok=True)
-    save_weights(state, save_dir / "model.pdparams")
+    if arguments.half:
+        save_weights(halved(state), save_dir / "model.pdparams", largest=0)
+    else:
+        save_weights(state, save_dir / "model.pdparams")
     print(f"written: {save_dir / 'model.pdparams'}, {len(networks)} averaged, {arguments.start_share:g} of the start")
     return 0
 

@@ -64,3 +64,16 @@ def mix(states: Sequence[State], shares: Sequence[float]) -> dict[str, np.ndarra
         )
         for name, value in first.items()
     }
+
+
+def halved(state: State) -> dict[str, np.ndarray]:
+    """Return fractions as float16, which a network takes as its own type again.
+
+    What float16 cannot hold stays: arrays of other types, and those with values that are too large for it.
+    """
+    return {name: _half_of(value) for name, value in state.items()}
+
+
+def _half_of(value: np.ndarray) -> np.ndarray:
+    largest = np.finfo(np.float16).max
+    return value.astype(np.float16) if value.dtype.kind == "f" and np.abs(value).max(initial=0) <= largest else value

@@ -26,7 +26,7 @@ from paddle_portrait.serving.segment import FAILURES, FORM_BODY, picture_respons
 router = APIRouter(prefix="/api", tags=["rembg"])
 
 OWN = ""  # the server's own model
-_GENERAL, _QUICK = "mediapipe_selfie_general", "mediapipe_selfie_landscape"
+_GENERAL, _QUICK = "mobile", "tiny"
 # Which of our networks stands for which of rembg's. Its general ones, among them its default, are ours in general; its
 # small ones our quickest; its human ones our best on people.
 _MODELS = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from paddle_portrait.cli.average_weights import main
-from paddle_portrait.engine.averaging import average, towards_start
+from paddle_portrait.engine.averaging import average, halved, towards_start
 from paddle_portrait.errors import UserError
 from paddle_portrait.models import read_weights
 from paddle_portrait.models.weights import save_weights
@@ -56,6 +56,25 @@ def test_the_command_mixes_a_training_with_its_start(tmp_path: Path) -> None:
     assert mixed.keys() == start.keys()
     for name, value in start.items():
         np.testing.assert_allclose(mixed[name], value + 0.25, atol=1e-5)
+
+
+def test_what_half_precision_cannot_hold_stays() -> None:
+    state = {"w": np.float32([0.1, 2]), "variance": np.float32([1e6]), "n": np.int64([3]), "none": np.float32([])}
+    found = halved(state)
+    assert {name: value.dtype.name for name, value in found.items()} == {
+        "w": "float16", "variance": "float32", "n": "int64", "none": "float16"
+    }  # fmt: skip
+    np.testing.assert_array_equal(found["variance"], state["variance"])
+
+
+def test_half_precision_makes_a_small_file_that_every_tool_reads(tmp_path: Path) -> None:
+    arguments = ["--config", str(find_config(NAME)), "--model_path", NAME, "--save_dir", str(tmp_path)]
+    assert main([*arguments, "--half"]) == 0
+    file, released = tmp_path / "model.pdparams", find_weights(NAME)
+    assert file.stat().st_size < 0.6 * released.stat().st_size
+    found, expected = read_weights(file), read_weights(released)
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name].astype(np.float32), value, rtol=1e-3, atol=1e-6)
 
 
 def test_a_start_from_random_weights_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
