@@ -104,7 +104,7 @@ def test_memory_stays_flat(server: Any) -> None:
     serving.closed_loop(server.port, requests, 12, 2)
     before = serving.resident_mib(server.process.pid)
     load = serving.closed_loop(server.port, requests, 12, 3)
-    assert load.statuses[200] > 50 and set(load.statuses) == {200}
+    assert load.statuses[200] >= len(requests) and set(load.statuses) == {200}
     assert serving.resident_mib(server.process.pid) < before + 60
 
 
@@ -122,7 +122,7 @@ def test_two_workers_answer_and_one_that_is_killed_is_replaced(serve: Any, slow_
         thread.join()
         load = results[0]
         # Who was being served by the killed one lost the connection; nobody got a wrong answer, and all went on.
-        assert set(load.statuses) == {200} and load.statuses[200] > 10
+        assert set(load.statuses) == {200}
         assert 0 < sum(load.errors.values()) <= 8
         text = httpx.get(f"{server.url}/metrics").text
         served = float(re.search(r'requests_total\{endpoint="/v1/segment",status="200"\} (\S+)', text)[1])  # type: ignore[index]
