@@ -10,7 +10,8 @@ from pathlib import Path
 from paddle_portrait.console import run_command
 
 _EPILOG = """
-For each NAME, pretrained_model/NAME/model.pdparams becomes export_model/NAME (ONNX, the person's probability), its
+For each NAME, pretrained_model/NAME/model.pdparams becomes export_model/NAME (ONNX, and of weights
+trained here what their config's export section says), its
 answers to generated portraits become tests/golden/NAME.json, and its sums an entry of the table of released models.
 """
 
@@ -28,6 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--all", action="store_true", help="every zoo name whose weights are there")
     add("--weights_only", action="store_true", help="prove the export, but do not keep it: for large networks")
     add("--config", help="YAML of the network (default: that of the recipe that converted the weights)")
+    add("--formats", nargs="+", help="targets of the export, onnx among them (default: those of the config)")
     add("--licence", help="of the weights (default: the recipe's)")
     add("--source", help="where the weights come from: an address, or the command that trained them")
     return parser
@@ -45,7 +47,7 @@ def _release(arguments: argparse.Namespace) -> int:
 
     if bool(arguments.names) == arguments.all:
         raise UserError("say what to release: zoo names, or --all.")
-    named = [f"--{key}" for key in ("config", "licence", "source") if getattr(arguments, key)]
+    named = [f"--{key}" for key in ("config", "formats", "licence", "source") if getattr(arguments, key)]
     if named and len(arguments.names) != 1:
         raise UserError(f"{', '.join(named)} belong to one model: name one.")
     present = [name for name in zoo.NAMES if zoo.weights_file(name).is_file()]
@@ -53,7 +55,7 @@ def _release(arguments: argparse.Namespace) -> int:
     from paddle_portrait.export.release import plan_of, release
 
     for name in present if arguments.all else arguments.names:
-        plan = plan_of(name, arguments.config, arguments.licence, arguments.source)
+        plan = plan_of(name, arguments.config, arguments.licence, arguments.source, arguments.formats)
         entry = release(plan, Path(__file__).resolve().parents[2], weights_only=arguments.weights_only)
         print(f"{name}: {entry.weights.bytes} bytes of weights, {sum(f.bytes for f in entry.export.values())} exported")
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -101,7 +101,13 @@ def release(plan: ReleasePlan, root: Path, table: Path = TABLE, weights_only: bo
     return entry
 
 
-def plan_of(name: str, config: str | None = None, licence: str | None = None, source: str | None = None) -> ReleasePlan:
+def plan_of(
+    name: str,
+    config: str | None = None,
+    licence: str | None = None,
+    source: str | None = None,
+    formats: Sequence[str] | None = None,
+) -> ReleasePlan:
     """Return the plan for a zoo name; what is not given comes from the recipe that converted it.
 
     Converted weights are exported to ONNX alone, those trained here as their config's ``export`` says.
@@ -125,10 +131,10 @@ def plan_of(name: str, config: str | None = None, licence: str | None = None, so
     if recipe is not None:
         return plan
     export = load_config(plan.config).get("export", {})
-    formats = tuple(export.get("formats", plan.formats))
+    formats = formats or export.get("formats", plan.formats)
     if _TARGET not in formats:
-        raise UserError(f"{plan.config}: export.formats is {list(formats)}, but a released model needs {_TARGET}, too.")
-    return replace(plan, formats=formats, output_op=export.get("output_op", plan.output_op))
+        raise UserError(f"{name}: the formats are {', '.join(formats)}, but a released model needs {_TARGET}, too.")
+    return replace(plan, formats=tuple(formats), output_op=export.get("output_op", plan.output_op))
 
 
 def _shrink(network: nn.Layer, folder: Path, proofs: Mapping[str, TargetParity]) -> None:
