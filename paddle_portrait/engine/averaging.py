@@ -58,12 +58,12 @@ def mix(states: Sequence[State], shares: Sequence[float]) -> dict[str, np.ndarra
                 f"these weights are not of one network: {len(other)} values differ in name or shape, such as "
                 f"{sorted(other)[0]}. Average trainings of one config."
             )
-    return {
-        name: sum(share * state[name].astype(np.float64) for share, state in zip(shares, states, strict=True)).astype(
-            value.dtype
-        )
-        for name, value in first.items()
-    }
+    return {name: _weighted_sum([state[name] for state in states], shares) for name in first}
+
+
+def _weighted_sum(values: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
+    wide = np.stack([np.asarray(value, np.float64) for value in values])
+    return np.tensordot(np.asarray(shares), wide, axes=1).astype(values[0].dtype)
 
 
 def halved(state: State) -> dict[str, np.ndarray]:
