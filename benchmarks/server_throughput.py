@@ -167,8 +167,9 @@ def _line(row: dict[str, Any]) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
+def table(figures: dict[str, Any]) -> str:
     """Return the tables of docs/serving.md."""
+    rows = figures["rows"]
     head = {"raw masks": _HEAD[0].format("the network alone"), "PNG masks": _HEAD[0].format("the ceiling")}
     tables = (
         [f"{name[0].upper()}{name[1:]}:", "", head[name], _HEAD[1]] + [_line(row) for row in rows if row["job"] == name]
@@ -186,11 +187,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         directory = arguments.model or export(Path(folder) / "model")
         rows = measure(directory, Path(folder) / "log.txt", arguments.seconds)
+    figures = {"model": MODEL, "seconds": arguments.seconds, "rows": rows}
     if arguments.seconds != SECONDS:
-        print(table(rows))
+        print(table(figures))
         return
-    record("server_throughput", {"model": MODEL, "seconds": arguments.seconds, "rows": rows})
-    write_between("serving.md", "server_throughput.py", table(rows))
+    record("server_throughput", figures)
+    write_between("serving.md", "server_throughput.py", table(figures))
 
 
 if __name__ == "__main__":

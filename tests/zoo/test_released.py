@@ -18,7 +18,7 @@ from paddle_portrait.cli import train as train_tool
 from paddle_portrait.cli import val as val_tool
 from paddle_portrait.config import load_config
 from paddle_portrait.data.synthesis import render_portrait
-from paddle_portrait.engine.trained import TrainedPredictor, load_trained
+from paddle_portrait.engine.trained import TrainedPredictor, input_channels, load_trained
 from paddle_portrait.errors import UserError
 from paddle_portrait.export.golden import answers, decode_vector
 from paddle_portrait.export.release import LARGEST_FILE, ReleasePlan, plan_of, release
@@ -210,7 +210,7 @@ def test_released_models_answer_as_they_did(name: str) -> None:
     config = load_config(ROOT / entry.config)
     network = load_trained(config, name)
     preprocess = Preprocess.from_transforms(config.inference_transforms())
-    found = TrainedPredictor(network, preprocess)
+    found = TrainedPredictor(network, preprocess, channels=input_channels(config, preprocess))
     np.testing.assert_allclose(answers(found), expected, atol=1e-3)
     image, probability = decode_vector(golden)
     np.testing.assert_allclose(found(image), probability, atol=golden["vector"]["tolerance"])
