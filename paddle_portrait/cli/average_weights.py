@@ -27,6 +27,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--model_path", nargs="+", required=True, help="trained weights: .pdparams files, checkpoint folders, zoo names"
     )
     add("--start_share", type=float, default=0.0, help="share of the weights of model.pretrained, 0 to 1 (default: 0)")
+    add("--logit_scale", type=float, default=1.0, help="make the answer surer by this factor (default: 1)")
+    add("--logit_layers", nargs="+", default=["head."], help="beginnings of the names that it scales (default: head.)")
     add("--half", action="store_true", help="round the result to float16 and compress the file")
     add("--save_dir", required=True, help="gets model.pdparams")
     add("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="change keys of the config")
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _average(arguments: argparse.Namespace) -> int:
     from paddle_portrait.config import load_config
-    from paddle_portrait.engine.averaging import average, halved, towards_start
+    from paddle_portrait.engine.averaging import average, halved, sharpened, towards_start
     from paddle_portrait.engine.trained import build_start, load_trained
     from paddle_portrait.models.weights import save_weights
 
@@ -50,6 +52,8 @@ def _average(arguments: argparse.Namespace) -> int:
     state = average([_arrays(network) for network in networks])
     if arguments.start_share:
         state = towards_start(state, _arrays(build_start(config)), arguments.start_share)
+    if arguments.logit_scale != 1:
+        state = sharpened(state, arguments.logit_layers, arguments.logit_scale)
     save_dir = Path(arguments.save_dir)
     save_dir.mkdir(parents=True, exist_ok=True)
     if arguments.half:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from paddle_portrait.cli.average_weights import main
-from paddle_portrait.engine.averaging import average, halved, towards_start
+from paddle_portrait.engine.averaging import average, halved, sharpened, towards_start
 from paddle_portrait.errors import UserError
 from paddle_portrait.models import read_weights
 from paddle_portrait.models.weights import save_weights
@@ -37,6 +37,8 @@ def test_the_share_is_that_of_the_start(share: float, expected: list[float]) -> 
         (lambda: average([]), "nothing to average"),
         (lambda: towards_start(ONE, OTHER, 1.5), "from 0 to 1, not 1.5"),
         (lambda: average([ONE, {"w": ONE["w"]}]), "not of one network"),
+        (lambda: sharpened(ONE, ["head."], 2), "begins with 'head.'; the last ones are w, n"),
+        (lambda: sharpened(ONE, ["w"], 0), "above 0, not 0"),
         (lambda: average([ONE, {**ONE, "w": np.zeros((2, 2), np.float32)}]), "such as w"),
     ],
 )
@@ -56,6 +58,12 @@ def test_the_command_mixes_a_training_with_its_start(tmp_path: Path) -> None:
     assert mixed.keys() == start.keys()
     for name, value in start.items():
         np.testing.assert_allclose(mixed[name], value + 0.25, atol=1e-5)
+
+
+def test_only_the_last_layers_are_sharpened() -> None:
+    found = sharpened({"a.w": np.float32([1]), "head.w": np.float32([2]), "head.b": np.float32([3])}, ["head."], 3)
+    assert {name: float(value[0]) for name, value in found.items()} == {"a.w": 1, "head.w": 6, "head.b": 9}
+    assert found["head.w"].dtype == np.float32
 
 
 def test_what_half_precision_cannot_hold_stays() -> None:
