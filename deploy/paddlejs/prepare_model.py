@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 from paddle_portrait.console import run_command
 from paddle_portrait.errors import UserError
 
+DEFAULT = "tiny"  # of the zoo's networks the one for browsers
 _PUBLIC = Path(__file__).resolve().parent / "public"
 _EXAMPLE_SEED, _EXAMPLE_HW = 8021, (720, 960)
 
@@ -24,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description="Collect the files that the web page reads.")
     add = parser.add_argument
-    add("model", nargs="?", help="released model (default: what tools take when none is named)")
+    add("model", nargs="?", default=DEFAULT, help=f"released model (default: {DEFAULT})")
     add("--to", type=Path, default=_PUBLIC, metavar="FOLDER", help="where to (default: the page's public folder)")
     return parser
 
@@ -35,14 +36,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command(lambda: _prepare(arguments.model, arguments.to))
 
 
-def _prepare(named: str | None, public: Path) -> int:
+def _prepare(name: str, public: Path) -> int:
     import yaml
 
     from paddle_portrait.inference.deploy_file import DEPLOY_FILE, DeployFile
-    from paddle_portrait.zoo import default_export, find_export
+    from paddle_portrait.zoo import find_export
 
-    released = find_export(named) if named else default_export()
-    name = released.name
+    released = find_export(name)
     deploy = DeployFile.read(released)
     files = deploy.targets["onnx"]
     files.check(released)
