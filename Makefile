@@ -30,9 +30,13 @@ demo: $(STAMP) ## train, judge, export and use a small network on generated port
 test: $(STAMP) ## run all tests but those of test-web (JOBS=2 processes; PYTEST_ARGS="-k resume" narrows)
 	$(TEST_ENV) $(PY) -m pytest -q -n $(JOBS) --dist loadfile $(addprefix --ignore=,$(WEB_TESTS)) $(PYTEST_ARGS)
 
-# A process of its own (-n 1): a test that hangs ends it, and the next one goes on with the tests that are left.
+# A process for each file, so that every browser is the first of its process, and within it a worker (-n 1): a test
+# that hangs ends the worker, and the next one goes on with the tests that are left. 5: nothing was selected.
 test-web: $(STAMP) ## run the tests in a real browser, which .ci/install_browser.sh brings (WEB_ARGS="-k camera" narrows)
-	$(TEST_ENV) $(PY) -m pytest -q -n 1 --max-worker-restart 3 --timeout 600 $(WEB_TESTS) $(WEB_ARGS)
+	@failed=0; for file in $(wildcard tests/web/test_*.py) tests/video/test_preview_page.py; do \
+	    $(TEST_ENV) $(PY) -m pytest -q -n 1 --max-worker-restart 3 --timeout 300 $$file $(WEB_ARGS); \
+	    case $$? in 0|5) ;; *) failed=1 ;; esac; \
+	done; exit $$failed
 
 lint: $(STAMP) ## ruff: errors, imports, format
 	$(PY) -m ruff check .
