@@ -52,7 +52,7 @@ def mix(states: Sequence[State], shares: Sequence[float]) -> dict[str, np.ndarra
     """
     first = states[0]
     for state in states[1:]:
-        other = [name for name in {*first, *state} if np.shape(first.get(name)) != np.shape(state.get(name))]
+        other = {*first} ^ {*state} | {name for name in {*first} & {*state} if first[name].shape != state[name].shape}
         if other:
             raise UserError(
                 f"these weights are not of one network: {len(other)} values differ in name or shape, such as "
