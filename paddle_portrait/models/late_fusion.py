@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import paddle
 from paddle import nn
 
 from paddle_portrait.errors import UserError
 from paddle_portrait.models.blocks import conv2d
+from paddle_portrait.models.layers import resize_bilinear, spatial_size
 from paddle_portrait.models.output import SegOutput, as_seg_output
 from paddle_portrait.models.weights import load_weights
 from paddle_portrait.registry import MODELS
+
+Value = TypeVar("Value")
 
 
 @MODELS.register()
@@ -23,6 +27,9 @@ class LateFusion(nn.Layer):
 
     Args:
         networks: the networks, each with one logit or with two classes; they see the same picture.
+        sizes: for each network, the size [width, height] at which it sees the picture, or null for the picture's own;
+            its logit is brought back bilinearly. Default: the picture's own. So one that knows a size well can stand
+            beside a sharper one.
         input_scales: for each network, what the picture is multiplied with first, so that networks of other value
             ranges can stand side by side; default: 1.
         input_shifts: for each network, what is added then; default: 0.
@@ -31,7 +38,7 @@ class LateFusion(nn.Layer):
         pretrained: zoo name or path of weights of the whole.
 
     Raises:
-        UserError: no network, or not one scale, shift and share for each.
+        UserError: no network, or not one size, scale, shift and share for each.
     """
 
     num_classes = 1
@@ -39,6 +46,7 @@ class LateFusion(nn.Layer):
     def __init__(
         self,
         networks: Sequence[nn.Layer],
+        sizes: Sequence[Sequence[int] | None] | None = None,
         input_scales: Sequence[float] | None = None,
         input_shifts: Sequence[float] | None = None,
         shares: Sequence[float] | None = None,
@@ -49,6 +57,7 @@ class LateFusion(nn.Layer):
         count = len(networks)
         if count == 0:
             raise UserError("LateFusion: networks is empty; give at least one.")
+        self.sizes = _one_each("sizes", sizes, None, count)
         self.input_scales = _one_each("input_scales", input_scales, 1.0, count)
         self.input_shifts = _one_each("input_shifts", input_shifts, 0.0, count)
         shares = _one_each("shares", shares, 1.0 / count, count)
@@ -64,21 +73,27 @@ class LateFusion(nn.Layer):
 
     def forward(self, x: paddle.Tensor) -> SegOutput:
         """Map float N×3×H×W, normalised as the config says, to logits N×1×H×W."""
-        answers = [
-            _logit(as_seg_output(network(x if (scale, shift) == (1.0, 0.0) else x * scale + shift)).logits)
-            for network, scale, shift in zip(self.networks, self.input_scales, self.input_shifts, strict=True)
-        ]
-        logits = paddle.concat(answers, axis=1)
+        logits = paddle.concat([self._answer(index, x) for index in range(len(self.networks))], axis=1)
         correction = self.correct(nn.functional.relu(self.look(paddle.concat([logits, x], axis=1))))
         return SegOutput(self.mean(logits) + correction)
+
+    def _answer(self, index: int, x: paddle.Tensor) -> paddle.Tensor:
+        """Return one network's logit N×1×H×W."""
+        own, size = spatial_size(x), self.sizes[index]
+        seen = x if size is None else resize_bilinear(x, (size[1], size[0]))
+        scale, shift = self.input_scales[index], self.input_shifts[index]
+        if (scale, shift) != (1.0, 0.0):
+            seen = seen * scale + shift
+        logit = _logit(as_seg_output(self.networks[index](seen)).logits)
+        return logit if size is None else resize_bilinear(logit, own)
 
 
 def _logit(logits: paddle.Tensor) -> paddle.Tensor:
     return logits if logits.shape[1] == 1 else logits[:, 1:] - logits[:, :1]
 
 
-def _one_each(name: str, values: Sequence[float] | None, default: float, count: int) -> list[float]:
-    given = [default] * count if values is None else [float(value) for value in values]
+def _one_each(name: str, values: Sequence[Value] | None, default: Value, count: int) -> list[Value]:
+    given = [default] * count if values is None else list(values)
     if len(given) != count:
         raise UserError(f"LateFusion: {count} networks need {count} {name}, not {len(given)}.")
     return given

@@ -7,12 +7,14 @@ resizes in place of pooled indices, and wide dilated convolutions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import paddle
 from paddle import nn
 
 from paddle_portrait import kernels
+from paddle_portrait.errors import UserError
 from paddle_portrait.models.blocks import SeparableConv, conv2d, deconv2d, start_like_keras
 from paddle_portrait.models.layers import resize_bilinear, spatial_size
 from paddle_portrait.models.output import SegOutput
@@ -34,10 +36,21 @@ class SlimNet(nn.Layer):
     Args:
         num_classes: channels of the output; 2 means background and person, 1 is one logit.
         in_channels: channels of the input; 3, or 4 with the mask of the previous frame.
+        skipped: which of the 13 blocks at 1/32 are left out, counted from 0. The others keep their names, so that
+            weights of the whole network fit them.
         pretrained: zoo name or path of weights to start from.
+
+    Raises:
+        UserError: ``skipped`` names a block that there is not.
     """
 
-    def __init__(self, num_classes: int = 2, in_channels: int = 3, pretrained: str | None = None) -> None:
+    def __init__(
+        self,
+        num_classes: int = 2,
+        in_channels: int = 3,
+        skipped: Sequence[int] = (),
+        pretrained: str | None = None,
+    ) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.stem = nn.Sequential(_halve(in_channels, 8), prelu(8), _halve(8, 32), prelu(32))
@@ -46,7 +59,7 @@ class SlimNet(nn.Layer):
         self.down16 = Bottleneck(64, 32, 128, stride=2)
         self.stage16 = nn.Sequential(*(Bottleneck(128, 16, 128) for _ in range(4)))
         self.down32 = Bottleneck(128, 16, 128, stride=2)
-        self.stage32 = nn.Sequential(*(Bottleneck(128, 8, 128, body) for body in _BOTTOM), Bottleneck(128, 4, 128, 1))
+        self.stage32 = _bottom(skipped)
 
         self.up16 = UpBlock(128, 8, 128)
         self.refine16 = Bottleneck(128 + 128, 8, 128, "dense")
@@ -125,6 +138,14 @@ class UpBlock(nn.Layer):
         shortcut = self.shortcut(x) + pooled
         y = self.up(y)
         return self.act(resize_bilinear(shortcut, spatial_size(y), align_corners=True) + y)
+
+
+def _bottom(skipped: Sequence[int]) -> nn.Sequential:
+    blocks = [Bottleneck(128, 8, 128, body) for body in _BOTTOM] + [Bottleneck(128, 4, 128, 1)]
+    for index in skipped:
+        if index not in range(len(blocks)):
+            raise UserError(f"SlimNet: skipped has {index!r}; the blocks at 1/32 are 0 to {len(blocks) - 1}.")
+    return nn.Sequential(*(nn.Identity() if i in skipped else block for i, block in enumerate(blocks)))
 
 
 def prelu(channels: int) -> nn.PReLU:
