@@ -63,7 +63,7 @@ class LateFusion(nn.Layer):
         shares = _one_each("shares", shares, 1.0 / count, count)
         self.networks = nn.LayerList(networks)
         self.mean = conv2d(count, 1, bias=False)
-        self.mean.weight.set_value(paddle.to_tensor(shares).reshape(self.mean.weight.shape))
+        self.mean.weight.set_value(paddle.to_tensor(shares, dtype="float32").reshape(self.mean.weight.shape))
         self.look = conv2d(count + 3, hidden, 3)
         self.correct = conv2d(hidden, 1, 3)
         for parameter in self.correct.parameters():

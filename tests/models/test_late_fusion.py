@@ -47,6 +47,31 @@ def test_shares_are_equal_unless_they_are_given() -> None:
     np.testing.assert_allclose(found[:, 0], x.mean(axis=1), atol=1e-6)
 
 
+class Sizes(nn.Layer):
+    """The mean of the colours, and notes of the sizes seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[list[int]] = []
+
+    def forward(self, x: paddle.Tensor) -> SegOutput:
+        """Map N×3×H×W to N×1×H×W."""
+        self.seen.append(list(x.shape[2:]))
+        return SegOutput(x.mean(axis=1, keepdim=True))
+
+
+def test_a_network_sees_the_picture_at_its_own_size_and_answers_at_the_pictures() -> None:
+    small, own = Sizes(), Sizes()
+    network = LateFusion([small, own], sizes=[[4, 3], None], shares=[1, 0])
+    x = picture()
+    found = network(paddle.to_tensor(x)).logits
+    assert (small.seen, own.seen) == ([[3, 4]], [[6, 8]])
+    assert found.shape == [2, 1, 6, 8]
+    # Halved exactly, every pixel is the mean of four.
+    halved = x.mean(axis=1).reshape(2, 3, 2, 4, 2).mean(axis=(2, 4))
+    np.testing.assert_allclose(found.numpy()[:, 0, ::5, ::7], halved[:, ::2, ::3], atol=1e-6)  # at the corners
+
+
 def test_the_correction_can_learn_what_no_network_knows() -> None:
     network = LateFusion([Brightness()])
     x = paddle.to_tensor(picture())
@@ -68,6 +93,7 @@ def test_the_correction_can_learn_what_no_network_knows() -> None:
         ({"networks": []}, "at least one"),
         ({"networks": [Brightness()], "shares": [0.5, 0.5]}, "1 networks need 1 shares, not 2"),
         ({"networks": [Brightness(), Brightness()], "input_scales": [1]}, "2 networks need 2 input_scales, not 1"),
+        ({"networks": [Brightness()], "sizes": [None, [8, 8]]}, "1 networks need 1 sizes, not 2"),
     ],
 )
 def test_wrong_arguments_are_said(arguments: dict[str, object], message: str) -> None:
