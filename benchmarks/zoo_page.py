@@ -2,7 +2,7 @@
 
 python benchmarks/zoo_page.py
 
-From zoo_accuracy.json, zoo_flicker.json, zoo_latency.json, and docs/models.json.
+From zoo_accuracy.json, zoo_flicker.json, zoo_latency.json, docs/models.json, and the sizes of the shipped ONNX files.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def cells_of(name: str, row: dict[str, Any], accuracy: dict[str, Any]) -> list[s
     by_backend = {one["backend"]: one for one in latency}
     height, width = row["input_hw"]
     cells = [f"[`{name}`](../{row['config']})", f"{width}x{height}", f"{row['params']:,}", f"{row['macs'] / 1e6:,.0f}"]
-    cells.append(f"{by_backend['onnx']['bytes'] / 1e3:,.0f}" if "onnx" in by_backend else "–")
+    shipped = ROOT / "export_model" / name / "onnx" / "model.onnx"
+    cells.append(f"{shipped.stat().st_size / 1e3:,.0f}" if shipped.is_file() else "–")
     for photos in SETS:
         cells += [f"{accuracy[photos][key]:.4f}" for key in ("miou", "person_iou", "boundary_iou")]
     cells.append(f"{flicker['mask_instability']:.2f}" if flicker else "–")
