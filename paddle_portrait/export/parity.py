@@ -14,6 +14,7 @@ import numpy as np
 
 from paddle_portrait.console import logger
 from paddle_portrait.export.errors import CannotRunHereError, ExportError, ParityError
+from paddle_portrait.export.masks import ONE_CLASS_LIMIT, MaskAgreement
 from paddle_portrait.export.targets import Limit, limit_of, load_target, open_target, variant_limits_of
 from paddle_portrait.export.tracing import reason
 from paddle_portrait.export.transforms import normalising_lines
@@ -77,8 +78,14 @@ class TargetParity:
     """One target's entry in ``parity.json``. Differences are between probabilities, so at most 1.
 
     ``ran`` False means that this machine cannot run the target; ``passed`` is None then, and nothing is proved.
-    ``limit`` is the most that ``limited`` (``"max_abs_diff"``) may be, or the least (``"mask_iou"``). ``rewrites``
-    lists what made its graph quicker.
+    ``limit`` is the most that ``limited`` (``"max_abs_diff"``) may be, or the least (``"mask_iou"``).
+
+    ``mask_iou`` is that of the inputs for which the network's mask has both classes; None: there are none. For the
+    others masks agree whatever the answer is, so ``one_class_diff``, the largest difference there, must keep to
+    :data:`~paddle_portrait.export.masks.ONE_CLASS_LIMIT` where ``mask_iou`` is limited; a target that gives class
+    numbers alone does not pass without a mask of both classes.
+
+    ``rewrites`` lists what made its graph quicker.
     """
 
     ran: bool
@@ -92,6 +99,7 @@ class TargetParity:
     bytes: int
     operators: dict[str, int]
     runtime: str | None
+    one_class_diff: float | None = None
     rewrites: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -226,28 +234,27 @@ class _Checked:
             logger.warning("target %s was written but not checked: %s", self.name, error)
             return self.not_run(files, limit)
         predictor = Predictor(self.directory, self.deploy, self.name, backend)
-        differences, finite, overlap, union = [], True, 0, 0
+        differences, finite, masks = [], True, MaskAgreement()
         for trial in self.trials:
             output = _answer(predictor, trial, self.deploy.form)
             finite = finite and bool(np.isfinite(output).all())
             differences.append(trial.difference(output, self.output_op, limit.value).ravel())
-            mask = person_probability(output, self.output_op) > 0.5
-            expected = person_probability(trial.logits, "none") > 0.5
-            overlap, union = overlap + int((mask & expected).sum()), union + int((mask | expected).sum())
+            expected, found = person_probability(trial.logits, "none"), person_probability(output, self.output_op)
+            masks.add(expected, found, float(differences[-1].max()), soft=self.output_op != "argmax")
         worst = max(float(values.max()) for values in differences)
-        mask_iou = overlap / union if union else 1.0
         return TargetParity(
             ran=True,
-            passed=finite and limit.is_kept(worst, mask_iou),
+            passed=finite and limit.is_kept(worst, masks),
             limit=limit.value,
             limited=limit.measure,
             max_abs_diff=worst,
             mean_abs_diff=float(np.concatenate(differences).mean()),
-            mask_iou=mask_iou,
+            mask_iou=masks.iou,
             finite=finite,
             bytes=self._bytes(files),
             operators=self.operators,
             runtime=predictor.runtime,
+            one_class_diff=masks.one_class_diff,
         )
 
     def _bytes(self, files: TargetFiles) -> int:
@@ -278,9 +285,21 @@ def require_passed(targets: dict[str, TargetParity], first_wrong: Mapping[str, s
 
 def describe_fault(entry: TargetParity) -> str:
     """Return in words by how much a target is over its limit."""
-    if entry.limited == "mask_iou":
+    if entry.limited == "max_abs_diff":
+        return f"largest difference in probability {entry.max_abs_diff:.3g}, allowed {entry.limit:g}"
+    if entry.mask_iou is not None and entry.mask_iou < entry.limit:
         return f"IoU of the masks {entry.mask_iou:.4f}, at least {entry.limit:g} is asked for"
-    return f"largest difference in probability {entry.max_abs_diff:.3g}, allowed {entry.limit:g}"
+    if (entry.one_class_diff or 0.0) > ONE_CLASS_LIMIT:
+        return (
+            f"largest difference in probability {entry.one_class_diff:.3g} where the mask has one class only, "
+            f"allowed {ONE_CLASS_LIMIT:g}"
+        )
+    if entry.mask_iou is None:
+        return (
+            "no input gives a mask with both classes, so class numbers prove nothing; "
+            "probabilities would (--output_op sigmoid), or weights that know a person"
+        )
+    return f"IoU of the masks {entry.mask_iou:.4f}"
 
 
 def write_parity(directory: Path, targets: dict[str, TargetParity]) -> None:

@@ -22,7 +22,7 @@ from paddle_portrait.export.options import ExportOptions
 from paddle_portrait.export.quantisation import Request, quantise
 from paddle_portrait.export.quantisation.gate import Outcome, QuantisationError
 from paddle_portrait.export.quantisation.graph import convolutions, simplified
-from paddle_portrait.export.quantisation.judging import Drop, Judgement, miou_drop
+from paddle_portrait.export.quantisation.judging import Drop, Judgement, judge, miou_drop
 from paddle_portrait.export.quantisation.keep_float import with_float_layers
 from paddle_portrait.export.quantisation.learned import split, write_learned
 from paddle_portrait.export.quantisation.multiply_adds import int8_convolutions, int8_share, multiply_adds
@@ -242,6 +242,15 @@ def test_the_gate(drop, share, size, parameters, message):
     with pytest.raises(QuantisationError, match=message) as failed:
         outcome.require(0.3)
     assert "Conv.3 (40%)" in str(failed.value)
+
+
+def test_photos_whose_mask_has_one_class_do_not_count_as_overlap(exported, config):
+    dataset = DATASETS.build_node(load_config(str(config)).component("val_dataset"))
+    predictor = Predictor.load(exported, "onnx")
+    shares = [float((predictor(dataset.load(index).image) >= 0.5).mean()) for index in range(len(dataset))]
+    assert all(share > 0.99 for share in shares)  # to this network everything is a person
+    judged = judge({"float": predictor, "other": predictor}, dataset)["other"]
+    assert judged.overlap == (0, 0) and judged.mask_iou is None
 
 
 @pytest.fixture

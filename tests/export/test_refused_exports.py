@@ -14,6 +14,7 @@ from paddle_portrait.errors import UserError
 from paddle_portrait.export import ExportError, ParityError, export_model
 from paddle_portrait.export.parity import probability_difference
 from paddle_portrait.export.targets import onnx as onnx_target
+from paddle_portrait.export.targets import onnx_int8_weights as int8_target
 from paddle_portrait.export.targets import paddle as paddle_target
 from paddle_portrait.inference import Predictor
 
@@ -61,6 +62,37 @@ def test_a_graph_that_was_tampered_with(size, network, transforms, tmp_path, mon
     monkeypatch.setattr(paddle_target, "write", tampered)
     with pytest.raises(ParityError, match="paddle: largest difference in probability"):
         export_model(network, transforms, tmp_path / "e", ("paddle",), "softmax")
+    assert nothing_left(tmp_path)
+
+
+@pytest.fixture
+def nobody(network):
+    """A network that sees no person in anything, with a probability of about 0.08."""
+    network.head.weight.set_value(network.head.weight * 0.01)
+    network.head.bias.set_value(paddle.to_tensor([2.5, 0.0]))
+    return network
+
+
+def test_masks_without_a_person_prove_nothing_by_their_iou(nobody, transforms, tmp_path, monkeypatch):
+    report = export_model(nobody, transforms, tmp_path / "e", ("onnx_int8_weights",), "sigmoid")
+    entry = report.targets["onnx_int8_weights"]
+    assert entry.passed and entry.mask_iou is None and entry.one_class_diff < 0.01
+    honest = int8_target.write
+
+    def tampered(job, folder):
+        job.network.head.bias.set_value(paddle.to_tensor([0.1, 0.0]))
+        files = honest(job, folder)
+        job.network.head.bias.set_value(paddle.to_tensor([2.5, 0.0]))
+        return files
+
+    monkeypatch.setattr(int8_target, "write", tampered)
+    with pytest.raises(ParityError, match=r"probability 0\.[34]\d* where the mask has one class only, allowed 0\.25"):
+        export_model(nobody, transforms, tmp_path / "wrong", ("onnx_int8_weights",), "sigmoid")
+
+
+def test_class_numbers_of_one_class_prove_nothing(nobody, transforms, tmp_path):
+    with pytest.raises(ParityError, match=r"no input gives a mask with both classes.*--output_op sigmoid"):
+        export_model(nobody, transforms, tmp_path / "e", ("onnx_int8_weights",), "argmax")
     assert nothing_left(tmp_path)
 
 

@@ -34,7 +34,7 @@ class Outcome:
         parameters: of the network.
         kept_float: layers that stayed in float, per draw all the same.
         harms: the worst layers of the scan.
-        mask_iou: of the masks with the float graph's, the least of all draws.
+        mask_iou: of the masks with the float graph's, the least of all draws; None: no photo has both classes.
     """
 
     scheme: str
@@ -45,7 +45,7 @@ class Outcome:
     parameters: int
     kept_float: Sequence[str]
     harms: Sequence[LayerHarm]
-    mask_iou: float
+    mask_iou: float | None
 
     @property
     def file_share(self) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 from paddle_portrait.console import track
 from paddle_portrait.errors import UserError
+from paddle_portrait.export.masks import has_both_classes
 from paddle_portrait.metrics.boundary import boundary_iou
 from paddle_portrait.metrics.region import confusion_matrix, iou_per_class
 
@@ -28,7 +29,8 @@ class Judgement:
     Attributes:
         confusions: int64 N×2×2 for each image; row = label, column = answer.
         boundary_ious: float N.
-        overlap: pixels that both this graph and the first one judged call a person, and that either does.
+        overlap: pixels that both this graph and the first one judged call a person, and that either does, in the
+            photos where the first one's mask has both classes: one of a single class proves nothing.
     """
 
     confusions: np.ndarray
@@ -46,9 +48,9 @@ class Judgement:
         return float(self.boundary_ious.mean())
 
     @property
-    def mask_iou(self) -> float:
-        """IoU of this graph's masks with those of the first graph judged, in [0, 1]."""
-        return self.overlap[0] / self.overlap[1] if self.overlap[1] else 1.0
+    def mask_iou(self) -> float | None:
+        """IoU of this graph's masks with those of the first one judged, in [0, 1]; None where none has both classes."""
+        return self.overlap[0] / self.overlap[1] if self.overlap[1] else None
 
 
 def judge(predictors: Mapping[str, Predictor], dataset: PortraitDataset) -> dict[str, Judgement]:
@@ -76,7 +78,8 @@ def judge(predictors: Mapping[str, Predictor], dataset: PortraitDataset) -> dict
             reference = mask if reference is None else reference
             confusions[name].append(confusion_matrix(mask, sample.label))
             boundaries[name].append(boundary_iou(mask, sample.label))
-            overlaps[name] += [int((mask & reference).sum()), int((mask | reference).sum())]
+            if has_both_classes(reference):
+                overlaps[name] += [int((mask & reference).sum()), int((mask | reference).sum())]
     return {
         name: Judgement(
             np.stack(confusions[name]),

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from paddle_portrait.export.errors import ParityError
-from paddle_portrait.export.parity import PARITY_FILE, TargetParity
+from paddle_portrait.export.masks import MaskAgreement
+from paddle_portrait.export.parity import PARITY_FILE, TargetParity, describe_fault
 from paddle_portrait.export.targets import limit_of, load_target
 from paddle_portrait.inference import Predictor
 from paddle_portrait.inference.deploy_file import DEPLOY_FILE, DeployFile, TargetFiles
@@ -30,7 +31,8 @@ def compare(
 ) -> TargetParity:
     """Return the entry of ``parity.json``: the quantised graph against what it was made from.
 
-    Differences are those on generated portraits; the IoU of the masks is that of these and of the photos together.
+    Differences are those on generated portraits; the IoU of the masks is that of these and of the photos together,
+    where they have both classes; of other portraits the difference counts (:class:`MaskAgreement`).
     There is no noise among the pictures, as there is for other targets: what rounding makes of a mask of noise says
     nothing about people.
 
@@ -40,33 +42,35 @@ def compare(
         quantised: what is proved.
         name: of the target.
         directory: where its files are.
-        photos: pixels that both masks of the validation photos have, and that either has.
+        photos: pixels that both masks of the validation photos have, and that either has: those with both classes.
     """
     from paddle_portrait.data.synthesis import render_portrait
 
-    differences, (overlap, union) = [], photos
+    differences = []
+    masks = MaskAgreement(*photos, proved=photos[1] > 0)
     for seed in range(_PORTRAITS):
         tensor, _ = quantised.prepare(render_portrait(seed, _PORTRAIT_HW)[0])
         wanted, found = expected(tensor), quantised.person_at_network_size(tensor)
         differences.append(np.abs(wanted.astype(np.float64) - found).ravel())
-        overlap += int(((wanted > 0.5) & (found > 0.5)).sum())
-        union += int(((wanted > 0.5) | (found > 0.5)).sum())
+        worst = float(np.nan_to_num(differences[-1], nan=1.0).max())
+        masks.add(wanted, found, worst, soft=quantised.output_op != "argmax")
     everything = np.concatenate(differences)
-    finite, mask_iou = bool(np.isfinite(everything).all()), overlap / union if union else 1.0
+    finite = bool(np.isfinite(everything).all())
     limit, files = limit_of(name), TargetFiles(f"{name}/model.onnx")
     worst = float(np.nan_to_num(everything, nan=1.0).max())
     return TargetParity(
         ran=True,
-        passed=finite and limit.is_kept(worst, mask_iou),
+        passed=finite and limit.is_kept(worst, masks),
         limit=limit.value,
         limited=limit.measure,
         max_abs_diff=worst,
         mean_abs_diff=float(everything.mean()),
-        mask_iou=mask_iou,
+        mask_iou=masks.iou,
         finite=finite,
         bytes=(directory / files.model).stat().st_size,
         operators=dict(sorted(load_target(name).count_operators(directory, files).items())),
         runtime=quantised.runtime,
+        one_class_diff=masks.one_class_diff,
     )
 
 
@@ -89,8 +93,8 @@ def place(
     name = folder.name
     if not parity.passed:
         raise ParityError(
-            f"{name} departs too far from what it was made from: IoU of the masks {parity.mask_iou:.4f}, largest "
-            f"difference {parity.max_abs_diff:.3g}; {parity.limited} must keep to {parity.limit:g}. Nothing is kept."
+            f"{name} departs too far from what it was made from: {describe_fault(parity)}; the largest difference in "
+            f"probability is {parity.max_abs_diff:.3g}. Nothing is kept."
         )
     finished = scratch / "finished"
     if save_dir.resolve() != model_dir.resolve():

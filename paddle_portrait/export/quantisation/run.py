@@ -167,7 +167,7 @@ def describe(outcome: Outcome) -> str:
     drop = outcome.drop
     parts = [
         f"{outcome.bytes / 1000:.0f} kB ({outcome.file_share:.0%} of float)",
-        f"mask IoU with float {outcome.mask_iou:.4f}",
+        "no mask with both classes" if outcome.mask_iou is None else f"mask IoU with float {outcome.mask_iou:.4f}",
         f"loses {drop.mean:.2f} points of mIoU (95 % interval {drop.low:.2f} to {drop.high:.2f})",
     ]
     if outcome.int8_share is not None:
@@ -307,7 +307,7 @@ def _outcome(work: _Work, graph: ModelProto, directory: Path, judgements: Sequen
         parameters=sum(array.size for array in constants(work.floating).values() if array.dtype == np.float32),
         kept_float=work.kept_float,
         harms=work.harms,
-        mask_iou=min(one.mask_iou for one in quantised),
+        mask_iou=min((one.mask_iou for one in quantised if one.mask_iou is not None), default=None),
     )
 
 

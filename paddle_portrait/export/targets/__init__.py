@@ -40,6 +40,7 @@ from paddle_portrait.inference.deploy_file import TargetFiles
 
 if TYPE_CHECKING:
     from paddle_portrait.export.job import ExportJob
+    from paddle_portrait.export.masks import MaskAgreement
 
 # Formats that Paddle itself reads: the first one asked for lies at the top of the exported directory.
 PADDLE_FORMATS = ("paddle", "paddle_legacy")
@@ -49,16 +50,17 @@ class Limit(NamedTuple):
     """What an exported target must keep to.
 
     Attributes:
-        value: the largest difference of a probability, or the least IoU of the two masks.
+        value: the largest difference of a probability, or the least IoU of the two masks (where a mask has one class
+            only, :class:`~paddle_portrait.export.masks.MaskAgreement` says what counts).
         measure: ``"max_abs_diff"`` or ``"mask_iou"``: the name in ``parity.json`` that ``value`` limits.
     """
 
     value: float
     measure: str = "max_abs_diff"
 
-    def is_kept(self, max_abs_diff: float, mask_iou: float) -> bool:
-        """Tell whether figures are within the limit."""
-        return max_abs_diff <= self.value if self.measure == "max_abs_diff" else mask_iou >= self.value
+    def is_kept(self, max_abs_diff: float, masks: MaskAgreement) -> bool:
+        """Tell whether figures are within the limit; masks prove something only where they have both classes."""
+        return max_abs_diff <= self.value if self.measure == "max_abs_diff" else masks.is_kept(self.value)
 
 
 FLOAT_LIMIT = Limit(1e-4)
