@@ -163,6 +163,31 @@ def test_a_runtime_that_ends_its_process_is_left_out(two, cache, tmp_path, log, 
     assert set(figures(cache)) == {"onnx"}
 
 
+def test_the_one_that_ends_its_process_while_it_is_timed_is_left_out(two, cache, tmp_path, log, monkeypatch):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "sitecustomize.py").write_text(
+        "import os, onnxruntime\n"
+        "class Session(onnxruntime.InferenceSession):\n"
+        "    calls = 0\n"
+        "    def run(self, *arguments):\n"
+        "        Session.calls += 1\n"
+        "        return os.abort() if Session.calls > 7 else super().run(*arguments)\n"
+        "onnxruntime.InferenceSession = Session\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
+    assert Predictor.load(two, threads=1).backend_name == "openvino"  # which was loaded last
+    assert "back end onnx is left out: it ended its process" in log.text
+    assert set(figures(cache)) == {"openvino"}
+
+
+def test_figures_that_are_complete_count_though_the_process_broke_at_its_end(two, cache, tmp_path, monkeypatch):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "sitecustomize.py").write_text("import atexit, os\natexit.register(os.abort)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
+    Predictor.load(two, threads=1)
+    assert set(figures(cache)) == {"onnx", "openvino"}
+
+
 def test_a_runtime_that_cannot_read_its_files_is_left_out(two, cache):
     (two / "model.xml").write_text("no graph")
     assert Predictor.load(two, threads=1).backend_name == "onnx"

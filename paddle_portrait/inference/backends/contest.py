@@ -63,15 +63,26 @@ def hold(names: Sequence[str], directory: Path, threads: int | None) -> dict[str
             events = Path(scratch) / "events"
             reason = _run_child(contestants, directory, threads, events)
             lines = events.read_text(encoding="utf-8").splitlines() if events.is_file() else []
-        if reason is None:
-            return json.loads(lines[-1])
-        if not lines:
+        figures = _figures(lines)
+        if figures is not None:  # all were timed, even if a runtime broke while the process ended
+            logger.debug("the contest's process %s", reason or "ended well")
+            return figures
+        on = next((line for line in reversed(lines) if line in contestants), None)
+        if on is None:
             logger.warning("back ends cannot be timed: %s", reason)
             return {}
-        # The last line names the one that was on when the process ended.
-        logger.warning("back end %s is left out: it %s", lines[-1], reason)
-        contestants.remove(lines[-1])
+        logger.warning("back end %s is left out: it %s", on, reason)
+        contestants.remove(on)
     return {}
+
+
+def _figures(lines: Sequence[str]) -> dict[str, float] | None:
+    """Return what the child wrote at last, if it came that far."""
+    try:
+        figures = json.loads(lines[-1])
+    except (IndexError, ValueError):
+        return None
+    return figures if isinstance(figures, dict) else None
 
 
 def _run_child(names: Sequence[str], directory: Path, threads: int | None, events: Path) -> str | None:

@@ -1,14 +1,15 @@
 """The process in which back ends are timed: ``python -m … DIRECTORY THREADS EVENTS NAME NAME …``.
 
-It appends to the file EVENTS the name of each back end before that one's code runs, and at last the milliseconds of
-all as JSON, so that a reader knows whose code ended the process.
+It appends to the file EVENTS the name of each back end before that one's code runs, when it is loaded and in every
+turn, and at last the milliseconds of all as JSON, so that a reader knows whose code ended the process.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -25,12 +26,17 @@ _LEAST_TURNS, _MOST_TURNS = 8, 30
 _BUDGET_S = 2.0
 
 
-def time_in_turns(predictors: Sequence[Predictor], budget_s: float = _BUDGET_S) -> list[np.ndarray]:
+def time_in_turns(
+    predictors: Sequence[Predictor],
+    budget_s: float = _BUDGET_S,
+    announce: Callable[[str], None] = lambda name: None,
+) -> list[np.ndarray]:
     """Time calls of each predictor in turns, so that all meet the same load.
 
     Args:
         predictors: of the same model.
         budget_s: seconds for each, unless eight turns take longer.
+        announce: called with the name of a back end before its calls of a turn, which are timed without it.
 
     Returns:
         Milliseconds of the calls of each.
@@ -42,6 +48,7 @@ def time_in_turns(predictors: Sequence[Predictor], budget_s: float = _BUDGET_S) 
         if turn >= _LEAST_TURNS and perf_counter() - begin > budget_s * len(predictors):
             break
         for predictor, tensor, own in zip(predictors, tensors, times, strict=True):
+            announce(predictor.backend_name)
             for call in range(_TURN_CALLS):
                 started = perf_counter()
                 predictor.run(tensor)
@@ -73,7 +80,7 @@ def main() -> None:
             logger.warning("back end %s is left out: %s", name, error)
         else:
             predictors.append(predictor)
-    times = time_in_turns(predictors)
+    times = time_in_turns(predictors, announce=partial(_append, log))
     # The least, since whatever is above it is the machine's other work: on a busy one even quantiles are.
     figures = {each.backend_name: float(ms.min()) for each, ms in zip(predictors, times, strict=True)}
     _append(log, json.dumps(figures))
