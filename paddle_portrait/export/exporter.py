@@ -15,12 +15,11 @@ from paddle_portrait.export.errors import ExportError
 from paddle_portrait.export.job import ExportJob
 from paddle_portrait.export.left_out import leave_out_wrong_variants
 from paddle_portrait.export.options import ExportOptions
-from paddle_portrait.export.parity import TargetParity, Trial, make_trials, measure, require_passed, write_parity
+from paddle_portrait.export.parity import TargetParity, Trial, measure, require_passed, write_parity
 from paddle_portrait.export.publish import publish, staging
 from paddle_portrait.export.targets import PADDLE_FORMATS, check_formats, check_refusals
 from paddle_portrait.export.transforms import fit_transforms
 from paddle_portrait.inference.deploy_file import DeployFile
-from paddle_portrait.inference.graph_form import GraphForm
 from paddle_portrait.preprocess import Preprocess
 
 if TYPE_CHECKING:
@@ -176,10 +175,9 @@ def _trials(job: ExportJob, deploy: DeployFile) -> list[Trial]:
     """Run the network, and note in ``deploy`` what that tells of the graph's form."""
     from paddle_portrait.export.graph import check_output_op
 
-    trials = make_trials(job.network, deploy.preprocess, job.input_shape, job.channels)
-    check_output_op(job.output_op, trials[0].logits.shape[1])
-    deploy.form = _form(job, trials[0].logits.shape[1])
-    return trials
+    check_output_op(job.output_op, job.trials[0].logits.shape[1])
+    deploy.form = job.form
+    return job.trials
 
 
 def _write_and_prove(
@@ -212,18 +210,6 @@ def _first_wrong_layers(
     from paddle_portrait.export.departure import first_departing_layer
 
     return {name: first_departing_layer(job, name, trials[0].tensor) for name in failed}
-
-
-def _form(job: ExportJob, classes: int) -> GraphForm:
-    options = job.options
-    return GraphForm(
-        input_dtype=job.input_dtype,
-        input_channels=options.pad_input_channels,
-        classes=1 if options.output_op == "sigmoid" else classes,
-        bit_packed=options.bit_packed,
-        flat=options.flatten_output,
-        upsampling=None if job.last_resize is None else job.last_resize.upsampling,
-    )
 
 
 def _takes_prior(network_channels: int, image_channels: int) -> bool:

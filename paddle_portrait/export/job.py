@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from paddle_portrait.export.choices import Shape
     from paddle_portrait.export.last_resize import LastResize
     from paddle_portrait.export.options import ExportOptions
+    from paddle_portrait.export.parity import Trial
+    from paddle_portrait.inference.graph_form import GraphForm
     from paddle_portrait.preprocess import Preprocess
 
 
@@ -33,7 +35,7 @@ class ExportJob:
         options: the form of the graph.
         input_shape: N, C, H, W of the graph; -1 where any size goes.
         scratch: a directory for intermediate files, gone after the export.
-        preprocess: what turns levels into the network's input, for graphs that normalise; None: nothing.
+        preprocess: what turns levels into the network's input; None: nothing, and there are no trials.
         channels: input channels of the network; None: as many as the graph takes.
     """
 
@@ -80,6 +82,29 @@ class ExportJob:
         if self.options.upsample_in_graph:
             return None
         return find_last_resize(self.deployed, paddle.zeros(self.network_shape))
+
+    @cached_property
+    def trials(self) -> list[Trial]:
+        """What every target is to be asked, with the network's own answers."""
+        from paddle_portrait.export.parity import make_trials
+
+        assert self.preprocess is not None  # the exporter always gives it
+        return make_trials(self.network, self.preprocess, self.input_shape, self.channels)
+
+    @cached_property
+    def form(self) -> GraphForm:
+        """What the graph takes and gives."""
+        from paddle_portrait.inference.graph_form import GraphForm
+
+        options = self.options
+        return GraphForm(
+            input_dtype=self.input_dtype,
+            input_channels=options.pad_input_channels,
+            classes=1 if options.output_op == "sigmoid" else self.trials[0].logits.shape[1],
+            bit_packed=options.bit_packed,
+            flat=options.flatten_output,
+            upsampling=None if self.last_resize is None else self.last_resize.upsampling,
+        )
 
     def graph(self) -> nn.Layer:
         """Return the layer to be traced; a new one every time, since Paddle keeps the traced program in it."""

@@ -44,7 +44,7 @@ class Trial:
     Attributes:
         image: uint8 H×W×3 from which the exported model must make the tensor itself; None for a bare tensor.
         tensor: float32 N×C×h×w, which the trained network saw.
-        levels: the same as uint8 N×C×h×w, not normalised; None where it has none.
+        levels: the same as uint8 N×C×h×w, not normalised; None for an image of which a prior is taken, which has none.
         logits: float32 N×classes×h×w, which it answered.
         network: the trained network, to be asked again in double precision where its rounding decides; None: it is not.
     """
@@ -54,6 +54,13 @@ class Trial:
     levels: np.ndarray | None
     logits: np.ndarray
     network: nn.Layer | None = None
+
+    def feed(self, form: GraphForm) -> np.ndarray:
+        """Return the tensor as a graph of that form takes it."""
+        if form.input_dtype == "float32":
+            return form.feed(self.tensor)
+        assert self.levels is not None  # graphs that normalise take no prior
+        return form.feed(self.levels)
 
     @cached_property
     def exact(self) -> np.ndarray | None:
@@ -126,9 +133,10 @@ def make_trials(
     shape = (input_shape[0], channels or input_shape[1], *input_shape[2:])
     for image in [*portraits, noise]:
         tensor, _ = preprocess(image)
+        levels: np.ndarray | None = preprocess.without_normalising()(image)[0].astype(np.uint8)
         if shape[1] > tensor.shape[1]:  # a prior: the predictor gives zeros to a single image
-            tensor = np.concatenate([tensor, np.zeros_like(tensor[:, :1])], axis=1)
-        trials.append(Trial(image, tensor, None, reference_logits(network, tensor), network))
+            tensor, levels = np.concatenate([tensor, np.zeros_like(tensor[:, :1])], axis=1), None
+        trials.append(Trial(image, tensor, levels, reference_logits(network, tensor), network))
     for size in _noise_shapes(shape, trials[0].tensor.shape):
         tensor, levels = _noise(rng, size, preprocess)
         trials.append(Trial(None, tensor, levels, reference_logits(network, tensor), network))
@@ -337,12 +345,8 @@ def _probabilities(logits: np.ndarray) -> np.ndarray:
 
 def _answer(predictor: Predictor, trial: Trial, form: GraphForm) -> np.ndarray:
     """Return the exported model's output in its plain form."""
-    if trial.image is not None:
-        tensor = predictor.prepare(trial.image)[0]
-    else:
-        noise = trial.tensor if form.input_dtype == "float32" else trial.levels
-        assert noise is not None  # noise is made of levels
-        tensor = form.feed(noise)
+    # An image goes through the predictor's own preprocessing, which is under proof as well.
+    tensor = trial.feed(form) if trial.image is None else predictor.prepare(trial.image)[0]
     try:
         return predictor.answer(tensor)
     except Exception as error:  # every runtime has its own exception types

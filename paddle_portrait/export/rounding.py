@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,43 +10,53 @@ import numpy as np
 
 from paddle_portrait.console import logger
 from paddle_portrait.export.compact import as_half, is_worth_it
+from paddle_portrait.inference.graph_form import PLAIN, GraphForm
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-_PORTRAITS = 3
-# Of the limit, for the inputs tried here: those of the proof are others.
+    from paddle_portrait.export.parity import Trial
+
+# Of the limit, for the inputs of the proof: those that people have are others.
 _MARGIN = 0.5
 _TRIES = 8
 
 
 class Rounding:
-    """What an ONNX graph answers with some of its weights rounded.
+    """How far an ONNX graph with some of its weights rounded is from the trained network.
 
     Args:
-        path: the graph, which gives floats.
-        inputs: what it is asked.
+        path: the graph.
+        trials: what it is asked: the same as the proof asks.
+        limit: of the difference in probability that the proof allows.
+        output_op: what the graph ends in.
+        form: what it takes and gives.
     """
 
-    def __init__(self, path: Path, inputs: Sequence[np.ndarray]) -> None:
+    def __init__(
+        self, path: Path, trials: Sequence[Trial], limit: float, output_op: str, form: GraphForm = PLAIN
+    ) -> None:
         import onnx
         from onnx import numpy_helper
 
         self._model: ModelProto = onnx.load(str(path))
-        self._inputs = inputs
+        self.limit = limit
+        self._trials, self._output_op, self._form = trials, output_op, form
         arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in self._model.graph.initializer}
         worthy = {name: array for name, array in arrays.items() if is_worth_it(array)}
         halves = {name: as_half(array).astype(np.float32) for name, array in worthy.items()}
         self.halves = {name: half for name, half in halves.items() if np.isfinite(half).all()}
         self.bytes = {name: arrays[name].nbytes for name in self.halves}
-        self._exact = self._ask(())
 
     def error(self, names: Collection[str]) -> float:
-        """Return the largest difference of an answer when the weights of these names are rounded."""
-        answers = self._ask(names)
-        return max(float(np.abs(found - exact).max()) for found, exact in zip(answers, self._exact, strict=True))
+        """Return the largest difference in probability when the weights of these names are rounded."""
+        return max(
+            float(trial.difference(answer, self._output_op, self.limit).max())
+            for trial, answer in zip(self._trials, self._ask(names), strict=True)
+        )
 
-    def _ask(self, names: Collection[str]) -> list[np.ndarray]:
+    def _ask(self, names: Collection[str]) -> Iterator[np.ndarray]:
+        """Give the graph's answer to each trial, in its plain form."""
         import onnxruntime
         from onnx import ModelProto, numpy_helper
 
@@ -60,16 +70,18 @@ class Rounding:
         options.intra_op_num_threads = 1
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         name = session.get_inputs()[0].name
-        return [session.run(None, {name: tensor})[0] for tensor in self._inputs]
+        for trial in self._trials:
+            output = session.run(None, {name: trial.feed(self._form)})[0]
+            yield self._form.read(output, self._output_op, (trial.tensor.shape[2], trial.tensor.shape[3]))
 
 
-def weights_to_keep(rounding: Rounding, limit: float) -> set[str]:
-    """Return the names of weights that must stay in float32 for the answers to stay within ``limit``.
+def weights_to_keep(rounding: Rounding) -> set[str]:
+    """Return the names of weights that must stay in float32 for the answers to stay well within the limit.
 
     Each weight is rounded alone; then those are rounded together that cost least for the bytes they save, as many as
     errors that add up like independent ones allow.
     """
-    allowed = _MARGIN * limit
+    allowed = _MARGIN * rounding.limit
     names = list(rounding.halves)
     if not names or rounding.error(names) <= allowed:
         return set()
@@ -90,26 +102,3 @@ def weights_to_keep(rounding: Rounding, limit: float) -> set[str]:
         "%d of %d weights stay in float32; %.0f %% of their bytes are halved", len(kept), len(names), 100 * share
     )
     return kept
-
-
-def portrait_inputs(shape: Sequence[int], lines: tuple[list[float], list[float]] | None) -> list[np.ndarray]:
-    """Return generated portraits as a graph takes them.
-
-    Args:
-        shape: N, C, H, W of its input, all known; channels beyond the image's are zero.
-        lines: factor and addend of each channel that normalise levels; None: the graph takes uint8.
-    """
-    from paddle_portrait.data.synthesis import render_portrait
-
-    count, channels, height, width = shape
-    inputs = []
-    for seed in range(_PORTRAITS):
-        image = render_portrait(seed, (height, width))[0].transpose(2, 0, 1)[:channels]
-        levels = np.zeros((count, channels, height, width), np.uint8)
-        levels[:, : len(image)] = image
-        if lines is None:
-            inputs.append(levels)
-        else:
-            factor, addend = (np.reshape(values, (1, -1, 1, 1)) for values in lines)
-            inputs.append((levels * factor + addend).astype(np.float32))
-    return inputs

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from paddle_portrait.export.compact import store_compactly
 from paddle_portrait.export.job import ExportJob
-from paddle_portrait.export.rounding import Rounding, portrait_inputs, weights_to_keep
+from paddle_portrait.export.rounding import Rounding, weights_to_keep
 from paddle_portrait.export.targets import HALF_LIMIT, require_packages
 from paddle_portrait.export.targets.onnx import count_operators, plain_graph
-from paddle_portrait.export.transforms import normalising_lines
 from paddle_portrait.inference.deploy_file import TargetFiles
 
 __all__ = ["LIMIT", "count_operators", "write"]
@@ -23,18 +20,6 @@ def write(job: ExportJob, folder: Path) -> TargetFiles:
     """Store the weights of the job's ONNX graph in float16, except those that the limit does not allow."""
     require_packages("onnx_fp16", ("onnxruntime",), "pip install onnxruntime")
     graph = plain_graph(job)
-    keep = weights_to_keep(Rounding(graph, _inputs(job)), LIMIT.value) if _gives_floats(job) else ()
+    keep = weights_to_keep(Rounding(graph, job.trials, LIMIT.value, job.output_op, job.form))
     store_compactly(graph, folder / "model.onnx", rounded=True, keep=keep)
     return TargetFiles("model.onnx")
-
-
-def _gives_floats(job: ExportJob) -> bool:
-    """Tell whether what the graph gives moves with its weights; class numbers jump."""
-    return job.output_op in ("softmax", "sigmoid") and not job.options.bit_packed
-
-
-def _inputs(job: ExportJob) -> list[np.ndarray]:
-    shape = (1, job.input_shape[1], *job.network_shape[2:])
-    if job.input_dtype == "uint8" or job.preprocess is None:
-        return portrait_inputs(shape, None)
-    return portrait_inputs(shape, normalising_lines(job.preprocess, shape[1]))
