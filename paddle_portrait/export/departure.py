@@ -93,8 +93,9 @@ def _is_wrong(job: ExportJob, name: str, layer: str, tensor: np.ndarray) -> bool
     with paddle.no_grad():
         expected = network(paddle.to_tensor(tensor)).logits.numpy()
     scratch = job.scratch / "departure" / name / layer
-    count, channels, height, width = tensor.shape
-    part = ExportJob(network, ExportOptions("none"), (count, channels, height, width), scratch)
+    # Free sides stay free: a converter may have settled them where they must not be.
+    count, _, height, width = job.input_shape
+    part = ExportJob(network, ExportOptions("none"), (count, tensor.shape[1], height, width), scratch, whole=job)
     folder, files = part.build(name)
     found = _run(name, folder, files, tensor).reshape(expected.shape)
     off = np.abs(found - expected).max() / max(float(np.abs(expected).max()), 1e-6)

@@ -209,7 +209,8 @@ def _first_wrong_layers(
         return {}
     from paddle_portrait.export.departure import first_departing_layer
 
-    return {name: first_departing_layer(job, name, trials[0].tensor) for name in failed}
+    places = {name: results[name].worst_trial or 0 for name in failed}
+    return {name: first_departing_layer(job, name, trials[place].tensor) for name, place in places.items()}
 
 
 def _takes_prior(network_channels: int, image_channels: int) -> bool:

@@ -37,6 +37,7 @@ class ExportJob:
         scratch: a directory for intermediate files, gone after the export.
         preprocess: what turns levels into the network's input; None: nothing, and there are no trials.
         channels: input channels of the network; None: as many as the graph takes.
+        whole: the export that went wrong, of whose network this one is a part; None: nothing did.
     """
 
     network: nn.Layer
@@ -45,6 +46,7 @@ class ExportJob:
     scratch: Path
     preprocess: Preprocess | None = None
     channels: int | None = None
+    whole: ExportJob | None = None
     _built: dict[str, tuple[Path, TargetFiles]] = field(default_factory=dict)
 
     @property

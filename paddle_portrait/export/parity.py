@@ -92,7 +92,8 @@ class TargetParity:
     :data:`~paddle_portrait.export.masks.ONE_CLASS_LIMIT` where ``mask_iou`` is limited; a target that gives class
     numbers alone does not pass without a mask of both classes.
 
-    ``rewrites`` lists what made its graph quicker.
+    ``worst_trial`` is the place, among all inputs, of the one that was answered worst. ``rewrites`` lists what made the
+    graph quicker.
     """
 
     ran: bool
@@ -107,6 +108,7 @@ class TargetParity:
     operators: dict[str, int]
     runtime: str | None
     one_class_diff: float | None = None
+    worst_trial: int | None = None
     rewrites: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -263,10 +265,17 @@ class _Checked:
             operators=self.operators,
             runtime=predictor.runtime,
             one_class_diff=masks.one_class_diff,
+            worst_trial=_worst(differences, limit),
         )
 
     def _bytes(self, files: TargetFiles) -> int:
         return sum((self.directory / file).stat().st_size for file in files.own_names())
+
+
+def _worst(differences: Sequence[np.ndarray], limit: Limit) -> int:
+    """Return the place of the trial that speaks most against a target; a mask hangs on many pixels, not on one."""
+    measure = np.max if limit.measure == "max_abs_diff" else np.mean
+    return int(np.argmax([measure(values) for values in differences]))
 
 
 def require_passed(targets: dict[str, TargetParity], first_wrong: Mapping[str, str | None]) -> None:

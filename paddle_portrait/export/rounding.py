@@ -102,3 +102,16 @@ def weights_to_keep(rounding: Rounding) -> set[str]:
         "%d of %d weights stay in float32; %.0f %% of their bytes are halved", len(kept), len(names), 100 * share
     )
     return kept
+
+
+def weights_in_both(path: Path, other: Path) -> set[str]:
+    """Return the names of a graph's weights that another graph holds, too, under whatever name, in float32."""
+    import onnx
+    from onnx import numpy_helper
+
+    def weights(file: Path) -> dict[str, bytes]:
+        arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(str(file)).graph.initializer}
+        return {name: array.tobytes() for name, array in arrays.items() if is_worth_it(array)}
+
+    held = set(weights(other).values())
+    return {name for name, content in weights(path).items() if content in held}

@@ -245,3 +245,25 @@ def test_the_first_layer_that_departs_is_named(randomise, transforms, tmp_path):
     with pytest.raises(ParityError, match="first layer that departs is 'clip'"):
         export_model(network, transforms, tmp_path / "e", ("onnx",), "softmax")
     assert nothing_left(tmp_path)
+
+
+class WrongOnNoise(nn.Layer):
+    """The same wrong layer behind a measure of how much neighbours differ, which only noise makes large enough."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.checker, self.spread = nn.Conv2D(3, 1, 2, bias_attr=False), nn.Conv2D(1, 2, 15, padding=7)
+        self.checker.weight.set_value(paddle.to_tensor([[[[1.0, -1.0], [-1.0, 1.0]]] * 3]))
+        self.spread.weight.set_value(paddle.full([2, 1, 15, 15], 5 / 225))
+        self.clip, self.last = nn.Hardtanh(-3.0, 3.0), nn.Conv2D(2, 2, 1)
+        self.last.weight.set_value(paddle.to_tensor([[[[1.0]], [[0.0]]], [[[0.0]], [[-1.0]]]]))
+
+    def forward(self, x):
+        return self.last(F.relu(self.clip(self.spread(F.relu(self.checker(x))))) - 2.0)
+
+
+@pytest.mark.parametrize("input_shape", [None, (-1, -1)])
+def test_the_layer_is_sought_on_the_input_that_failed(input_shape, tmp_path):
+    transforms = [{"type": "Resize", "target_size": [96, 128]}, {"type": "Normalize"}]
+    with pytest.raises(ParityError, match="first layer that departs is 'clip'"):
+        export_model(WrongOnNoise(), transforms, tmp_path / "e", ("onnx",), "softmax", input_shape)
