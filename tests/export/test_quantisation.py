@@ -331,6 +331,25 @@ def test_a_graph_rewritten_for_speed_is_quantised_from_its_network(config, tmp_p
     assert json.loads((folder / "parity.json").read_text())["targets"]["onnx_int8"]["passed"]
 
 
+@pytest.mark.parametrize("form", [{"normalise_in_graph": True}, {"pad_input_channels": 4}])
+@pytest.mark.parametrize("scheme", ["minmax", "learned"])
+def test_a_quantised_graph_takes_and_gives_what_the_exported_one_does(scheme, form, config, photo, tmp_path, inputs):
+    network = encoder()
+    options = ExportOptions("sigmoid", **form)
+    folder = export_model(network, TRANSFORMS, tmp_path / "quick", ("onnx",), options=options).save_dir
+    if scheme == "learned":
+        round_layers(network, layers_to_round(network, ["aux_head"]))
+        calibrate(network, [paddle.to_tensor(np.concatenate(inputs))])
+    sets = [
+        DATASETS.build_node(load_config(str(config)).component(section)) for section in ("train_dataset", "val_dataset")
+    ]
+    request = Request(folder, folder, scheme, *sets, draws=1, max_miou_drop=50, keep_float=(), network=network)
+    quantise(request)
+    assert json.loads((folder / "parity.json").read_text())["targets"]["onnx_int8"]["passed"]
+    answers = [Predictor.load(folder, name)(photo) for name in ("onnx", "onnx_int8")]
+    assert np.abs(answers[0] - answers[1]).max() < 0.2
+
+
 def test_what_is_not_good_enough_leaves_nothing_and_exits_2(exported, config, capsys):
     before = {path: path.read_bytes() for path in exported.rglob("*") if path.is_file()}
     command = ["--model_dir", str(exported), "--config", str(config), "--scheme", "minmax", "--draws", "1"]

@@ -96,8 +96,10 @@ def _find(layer: LearnedLayer, nodes: Iterable[NodeProto], arrays: Mapping[str, 
     wanted = np.abs(to_levels(layer.weight, layer.axis).levels)
     for node in nodes:
         weight = arrays[node.input[1]]
-        if weight.shape == layer.weight.shape:
-            levels = np.abs(to_levels(weight, channel_axis(node)).levels)
+        # A graph that takes more channels than its network has weights of zero for those.
+        used, spare = weight[:, : wanted.shape[1]], weight[:, wanted.shape[1] :]
+        if used.shape == wanted.shape and not spare.any():
+            levels = np.abs(to_levels(used, channel_axis(node)).levels)
             if (levels == wanted).mean() > _ALIKE:
                 return node
     raise ExportError(

@@ -26,6 +26,7 @@ from paddle_portrait.export.quantisation.placing import compare, place
 from paddle_portrait.export.quantisation.schemes import HALF, LEARNED, Scheme, scheme_of
 from paddle_portrait.export.quantisation.sensitivity import LayerHarm, keep_worst_in_float, scan
 from paddle_portrait.export.targets.onnx import rewrites
+from paddle_portrait.export.transforms import normalising_lines
 from paddle_portrait.inference import Predictor
 from paddle_portrait.inference.backends import open_backend
 from paddle_portrait.inference.deploy_file import DeployFile, TargetFiles
@@ -140,8 +141,25 @@ def _prove(work: _Work, directory: Path, judgement: Judgement) -> TargetParity:
     from paddle_portrait.engine.inferring import person_probability
 
     return compare(
-        lambda tensor: person_probability(network, paddle.to_tensor(tensor)), quantised, work.scheme.target, directory
+        lambda tensor: person_probability(network, paddle.to_tensor(_as_network_takes(tensor, work.deploy))),
+        quantised,
+        work.scheme.target,
+        directory,
     )
+
+
+def _as_network_takes(tensor: np.ndarray, deploy: DeployFile) -> np.ndarray:
+    """Return a graph's input as its network wants it: without channels that are ignored, normalised."""
+    channels = _network_channels(deploy)
+    tensor = tensor[:, :channels]
+    if deploy.form.input_dtype == "float32":
+        return tensor
+    factor, addend = (np.reshape(values, (1, -1, 1, 1)) for values in normalising_lines(deploy.preprocess, channels))
+    return (tensor * factor + addend).astype(np.float32)
+
+
+def _network_channels(deploy: DeployFile) -> int:
+    return deploy.preprocess.channels + int(deploy.takes_prior)
 
 
 def attempt(request: Request, scratch: Path) -> Attempt:
@@ -210,20 +228,30 @@ def _layer_by_layer(request: Request, deploy: DeployFile, scratch: Path) -> Path
 
 
 def _export_plain(plain: nn.Layer, deploy: DeployFile, scratch: Path) -> Path:
-    """Export a network in float, layer by layer; return the ONNX file."""
+    """Export a network in float, layer by layer, with input and output as they were exported; return the ONNX file."""
     from paddle_portrait.export.exporter import export_model
     from paddle_portrait.export.options import ExportOptions
 
     assert deploy.input_shape is not None and deploy.output_op is not None  # our own exports say both
-    folder = scratch / "plain"
+    folder, form, channels = scratch / "plain", deploy.form, _network_channels(deploy)
+    options = ExportOptions(
+        deploy.output_op,
+        bit_packed=form.bit_packed,
+        flatten_output=form.flat,
+        pad_input_channels=form.input_channels,
+        upsample_in_graph=form.upsampling is None,
+        normalise_in_graph=form.input_dtype == "uint8",
+        rewrites=False,
+    )
+    count, _, height, width = deploy.input_shape
     export_model(
         plain,
         deploy.transforms,
         folder,
         ("onnx",),
-        input_shape=deploy.input_shape,
-        channels=deploy.input_shape[1],
-        options=ExportOptions(deploy.output_op, rewrites=False),
+        input_shape=(count, channels, height, width),
+        channels=channels,
+        options=options,
     )
     return folder / "onnx" / _MODEL_FILE
 
