@@ -17,6 +17,7 @@ from paddle_portrait.export.left_out import leave_out_wrong_variants
 from paddle_portrait.export.options import ExportOptions
 from paddle_portrait.export.parity import TargetParity, Trial, measure, require_passed, write_parity
 from paddle_portrait.export.publish import publish, staging
+from paddle_portrait.export.real_photos import first_photos
 from paddle_portrait.export.targets import PADDLE_FORMATS, check_formats, check_refusals
 from paddle_portrait.export.transforms import fit_transforms
 from paddle_portrait.inference.deploy_file import DeployFile
@@ -59,7 +60,8 @@ def export_model(
 
     Args:
         model: the trained network; it is left as it was.
-        source: a config, whose validation transforms are taken, or such a list of transforms.
+        source: a config, whose validation transforms are taken, and two photos of its validation set for the proof
+            where they are here; or such a list of transforms.
         save_dir: the directory to make; an earlier export there is replaced, other files stay.
         formats: names of targets. The first Paddle format lies at the top, the others in folders of their name.
         output_op: ``"argmax"``, ``"softmax"``, ``"sigmoid"`` (person only) or ``"none"`` (logits).
@@ -92,7 +94,7 @@ def export_model(
     with eval_mode(model), staging(save_dir) as directory:
         finished = directory / "finished"
         finished.mkdir()
-        job = _job(model, options, deploy, channels, directory / "scratch")
+        job = _job(model, source, options, deploy, channels, directory / "scratch")
         targets = _write_and_prove(job, deploy, formats, finished)
         publish(finished, save_dir)
     for name, entry in targets.items():
@@ -124,7 +126,7 @@ def prove_each(
     deploy, channels = _plan(source, options, input_shape, channels)
     results: dict[str, TargetParity | UserError] = {}
     with eval_mode(model), tempfile.TemporaryDirectory(prefix="proof-") as folder:
-        job = _job(model, options, deploy, channels, Path(folder) / "scratch")
+        job = _job(model, source, options, deploy, channels, Path(folder) / "scratch")
         trials = _trials(job, deploy)
         for name in formats:
             directory = Path(folder) / name
@@ -165,10 +167,18 @@ def _plan(
     return deploy, channels
 
 
-def _job(model: nn.Layer, options: ExportOptions, deploy: DeployFile, channels: int, scratch: Path) -> ExportJob:
+def _job(
+    model: nn.Layer,
+    source: Config | Sequence[Mapping[str, Any]],
+    options: ExportOptions,
+    deploy: DeployFile,
+    channels: int,
+    scratch: Path,
+) -> ExportJob:
     assert deploy.input_shape is not None  # our own plan says it
     count, width, *sides = deploy.input_shape
-    return ExportJob(model, options, (count, width, sides[0], sides[1]), scratch, deploy.preprocess, channels)
+    photos = () if isinstance(source, Sequence) else first_photos(source)
+    return ExportJob(model, options, (count, width, sides[0], sides[1]), scratch, deploy.preprocess, channels, photos)
 
 
 def _trials(job: ExportJob, deploy: DeployFile) -> list[Trial]:

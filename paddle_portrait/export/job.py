@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from paddle_portrait.console import logger
 from paddle_portrait.inference.deploy_file import TargetFiles
 
 if TYPE_CHECKING:
+    import numpy as np
     from paddle import nn
 
     from paddle_portrait.export.choices import Shape
@@ -37,6 +39,7 @@ class ExportJob:
         scratch: a directory for intermediate files, gone after the export.
         preprocess: what turns levels into the network's input; None: nothing, and there are no trials.
         channels: input channels of the network; None: as many as the graph takes.
+        photos: real photos for the trials, uint8 H×W×3 each.
         whole: the export that went wrong, of whose network this one is a part; None: nothing did.
     """
 
@@ -46,6 +49,7 @@ class ExportJob:
     scratch: Path
     preprocess: Preprocess | None = None
     channels: int | None = None
+    photos: Sequence[np.ndarray] = ()
     whole: ExportJob | None = None
     _built: dict[str, tuple[Path, TargetFiles]] = field(default_factory=dict)
 
@@ -91,7 +95,7 @@ class ExportJob:
         from paddle_portrait.export.parity import make_trials
 
         assert self.preprocess is not None  # the exporter always gives it
-        return make_trials(self.network, self.preprocess, self.input_shape, self.channels)
+        return make_trials(self.network, self.preprocess, self.input_shape, self.channels, self.photos)
 
     @cached_property
     def form(self) -> GraphForm:

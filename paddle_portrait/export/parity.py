@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from paddle_portrait.console import logger
@@ -47,6 +48,7 @@ class Trial:
         levels: the same as uint8 N×C×h×w, not normalised; None for an image of which a prior is taken, which has none.
         logits: float32 N×classes×h×w, which it answered.
         network: the trained network, to be asked again in double precision where its rounding decides; None: it is not.
+        is_photo: the image is a real photo.
     """
 
     image: np.ndarray | None
@@ -54,6 +56,7 @@ class Trial:
     levels: np.ndarray | None
     logits: np.ndarray
     network: nn.Layer | None = None
+    is_photo: bool = False
 
     def feed(self, form: GraphForm) -> np.ndarray:
         """Return the tensor as a graph of that form takes it."""
@@ -92,8 +95,8 @@ class TargetParity:
     :data:`~paddle_portrait.export.masks.ONE_CLASS_LIMIT` where ``mask_iou`` is limited; a target that gives class
     numbers alone does not pass without a mask of both classes.
 
-    ``worst_trial`` is the place, among all inputs, of the one that was answered worst. ``rewrites`` lists what made the
-    graph quicker.
+    ``photos`` is the number of real photos among the inputs, ``worst_trial`` the place, among all inputs, of the one
+    that was answered worst. ``rewrites`` lists what made the graph quicker.
     """
 
     ran: bool
@@ -109,19 +112,25 @@ class TargetParity:
     runtime: str | None
     one_class_diff: float | None = None
     worst_trial: int | None = None
+    photos: int = 0
     rewrites: list[dict[str, Any]] = field(default_factory=list)
 
 
 def make_trials(
-    network: nn.Layer, preprocess: Preprocess, input_shape: Shape, channels: int | None = None
+    network: nn.Layer,
+    preprocess: Preprocess,
+    input_shape: Shape,
+    channels: int | None = None,
+    photos: Sequence[np.ndarray] = (),
 ) -> list[Trial]:
-    """Run the trained network on generated portraits and on noise.
+    """Run the trained network on generated portraits, on real photos, and on noise.
 
     Args:
         network: in evaluation mode.
         preprocess: the exported directory's.
         input_shape: N, C, H, W of the graph; where a side is -1, further sizes are tried.
         channels: input channels of the network; None: as many as the graph takes.
+        photos: uint8 H×W×3 each. Where the preprocessing brings them to no size, they get that of the portraits.
 
     Raises:
         ExportError: the network cannot run on such inputs, or answers with something that is not finite.
@@ -133,12 +142,15 @@ def make_trials(
     noise = rng.integers(0, 256, (*_PORTRAIT_HW, 3)).astype(np.uint8)
     trials = []
     shape = (input_shape[0], channels or input_shape[1], *input_shape[2:])
-    for image in [*portraits, noise]:
+    if preprocess.input_size_hw is None:
+        photos = [cv2.resize(photo, _PORTRAIT_HW[::-1], interpolation=cv2.INTER_AREA) for photo in photos]
+    for place, image in enumerate([*photos, *portraits, noise]):
         tensor, _ = preprocess(image)
         levels: np.ndarray | None = preprocess.without_normalising()(image)[0].astype(np.uint8)
         if shape[1] > tensor.shape[1]:  # a prior: the predictor gives zeros to a single image
             tensor, levels = np.concatenate([tensor, np.zeros_like(tensor[:, :1])], axis=1), None
-        trials.append(Trial(image, tensor, levels, reference_logits(network, tensor), network))
+        logits = reference_logits(network, tensor)
+        trials.append(Trial(image, tensor, levels, logits, network, is_photo=place < len(photos)))
     for size in _noise_shapes(shape, trials[0].tensor.shape):
         tensor, levels = _noise(rng, size, preprocess)
         trials.append(Trial(None, tensor, levels, reference_logits(network, tensor), network))
@@ -266,6 +278,7 @@ class _Checked:
             runtime=predictor.runtime,
             one_class_diff=masks.one_class_diff,
             worst_trial=_worst(differences, limit),
+            photos=sum(trial.is_photo for trial in self.trials),
         )
 
     def _bytes(self, files: TargetFiles) -> int:

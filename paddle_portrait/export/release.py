@@ -10,7 +10,7 @@ from pathlib import Path
 from paddle import nn
 
 from paddle_portrait import zoo
-from paddle_portrait.config import load_config
+from paddle_portrait.config import Config, load_config
 from paddle_portrait.console import logger
 from paddle_portrait.engine.trained import input_channels, load_trained
 from paddle_portrait.errors import UserError, describe_unknown
@@ -19,6 +19,7 @@ from paddle_portrait.export.exporter import export_model
 from paddle_portrait.export.golden import write_golden
 from paddle_portrait.export.parity import TargetParity, make_trials, measure, write_parity
 from paddle_portrait.export.publish import publish, staging
+from paddle_portrait.export.real_photos import first_photos
 from paddle_portrait.inference import Predictor
 from paddle_portrait.inference.deploy_file import DeployFile
 from paddle_portrait.models.channels import channel_widths
@@ -79,7 +80,7 @@ def release(plan: ReleasePlan, root: Path, table: Path = TABLE, weights_only: bo
         raise UserError(f"'{weights}' is a pruned network. The zoo's are those that a config alone builds.")
     channels = input_channels(config, Preprocess.from_transforms(config.inference_transforms()))
     report = export_model(network, config, folder, plan.formats, plan.output_op, channels=channels)
-    _shrink(network, folder, report.targets)
+    _shrink(network, config, folder, report.targets)
     for name in _BESIDE_WEIGHTS:
         if (weights.parent / name).is_file():
             shutil.copyfile(weights.parent / name, folder / name)
@@ -137,12 +138,12 @@ def plan_of(
     return replace(plan, formats=tuple(formats), output_op=export.get("output_op", plan.output_op))
 
 
-def _shrink(network: nn.Layer, folder: Path, proofs: Mapping[str, TargetParity]) -> None:
+def _shrink(network: nn.Layer, config: Config, folder: Path, proofs: Mapping[str, TargetParity]) -> None:
     """Store the weights of the export's ONNX in fewer bits where that passes the proof; else leave it as it is."""
     deploy = DeployFile.read(folder)
     assert deploy.input_shape is not None  # our own export says it
     count, channels, height, width = deploy.input_shape
-    trials = make_trials(network, deploy.preprocess, (count, channels, height, width))
+    trials = make_trials(network, deploy.preprocess, (count, channels, height, width), photos=first_photos(config))
     assert deploy.output_op is not None
     files = deploy.targets[_TARGET]
     for rounded in (True, False):

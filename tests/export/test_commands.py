@@ -70,6 +70,17 @@ def test_what_the_config_asks_for_is_exported(project):
     assert "output_op: sigmoid" in (project / "e/deploy.yaml").read_text()
 
 
+@pytest.mark.parametrize(("listed", "compared"), [(3, 2), (1, 1), (0, 0)])
+def test_the_proof_looks_at_real_photos_where_they_are(listed, compared, project):
+    if listed:
+        (project / "val.txt").write_text("photos/one.png photos/one.png\n" * listed)
+    arguments = ["--config", project / "config.yml", "--model_path", project / "run/model.pdparams"]
+    paths = [f"val_dataset.dataset_root={project}", f"val_dataset.val_path={project / 'val.txt'}"]
+    assert run(export, *arguments, "--save_dir", project / "e", "--opts", *paths) == 0
+    entry = json.loads((project / "e/parity.json").read_text())["targets"]["onnx"]
+    assert entry["passed"] and entry["photos"] == compared
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

@@ -12,12 +12,14 @@ import yaml
 from scipy.special import softmax
 
 from paddle_portrait.export import export_model
+from paddle_portrait.export.parity import make_trials
 from paddle_portrait.inference import Predictor
+from paddle_portrait.preprocess import Preprocess
 
 FORMATS = ("paddle", "onnx", "paddle_legacy")
 PARITY_KEYS = {
     *("ran", "passed", "limit", "limited", "max_abs_diff", "mean_abs_diff", "mask_iou", "finite", "bytes"),
-    *("operators", "runtime", "one_class_diff", "worst_trial", "rewrites"),
+    *("operators", "runtime", "one_class_diff", "worst_trial", "photos", "rewrites"),
 }
 
 
@@ -183,3 +185,13 @@ def test_the_first_network_and_one_of_paddleseg(name, transforms, tmp_path):
             network(paddle.randn([2, 3, 64, 64]))
     report = export_model(network, transforms, tmp_path / "e", ("paddle", "onnx", "paddle_legacy"), "softmax", (64, 64))
     assert all(entry.passed for entry in report.targets.values())
+
+
+@pytest.mark.parametrize(("steps", "size"), [(["Resize", "Normalize"], (64, 48)), (["Normalize"], (256, 192))])
+def test_real_photos_among_the_trials_go_through_the_exports_preprocessing(steps, size, network, transforms, photo):
+    preprocess = Preprocess.from_transforms([node for node in transforms if node["type"] in steps])
+    trials = make_trials(network, preprocess, (-1, 3, -1, -1), photos=[photo])
+    (found,) = [trial for trial in trials if trial.is_photo]
+    expected = cv2.resize(photo, size[::-1], interpolation=cv2.INTER_LINEAR).transpose(2, 0, 1) / 127.5 - 1
+    assert found.tensor.shape == (1, 3, *size)
+    assert np.abs(found.tensor[0] - expected).mean() < 0.01

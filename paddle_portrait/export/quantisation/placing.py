@@ -14,6 +14,7 @@ import numpy as np
 from paddle_portrait.export.errors import ParityError
 from paddle_portrait.export.masks import MaskAgreement
 from paddle_portrait.export.parity import PARITY_FILE, TargetParity, describe_fault
+from paddle_portrait.export.quantisation.judging import Judgement
 from paddle_portrait.export.targets import limit_of, load_target
 from paddle_portrait.inference import Predictor
 from paddle_portrait.inference.deploy_file import DEPLOY_FILE, DeployFile, TargetFiles
@@ -27,7 +28,7 @@ def compare(
     quantised: Predictor,
     name: str,
     directory: Path,
-    photos: tuple[int, int] = (0, 0),
+    photos: Judgement | None = None,
 ) -> TargetParity:
     """Return the entry of ``parity.json``: the quantised graph against what it was made from.
 
@@ -42,12 +43,13 @@ def compare(
         quantised: what is proved.
         name: of the target.
         directory: where its files are.
-        photos: pixels that both masks of the validation photos have, and that either has: those with both classes.
+        photos: its judgement on the validation photos; None: they are not taken.
     """
     from paddle_portrait.data.synthesis import render_portrait
 
     differences = []
-    masks = MaskAgreement(*photos, proved=photos[1] > 0)
+    overlap, union = (0, 0) if photos is None else photos.overlap
+    masks = MaskAgreement(overlap, union, proved=union > 0)
     for seed in range(_PORTRAITS):
         tensor, _ = quantised.prepare(render_portrait(seed, _PORTRAIT_HW)[0])
         wanted, found = expected(tensor), quantised.person_at_network_size(tensor)
@@ -71,6 +73,7 @@ def compare(
         operators=dict(sorted(load_target(name).count_operators(directory, files).items())),
         runtime=quantised.runtime,
         one_class_diff=masks.one_class_diff,
+        photos=0 if photos is None else len(photos.confusions),
     )
 
 

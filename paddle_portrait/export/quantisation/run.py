@@ -134,7 +134,7 @@ def _prove(work: _Work, directory: Path, judgement: Judgement) -> TargetParity:
     quantised, network = _predictor(work, directory), work.request.network
     if work.request.scheme != LEARNED or network is None:
         expected = work.predictor.person_at_network_size
-        return compare(expected, quantised, work.scheme.target, directory, judgement.overlap)
+        return compare(expected, quantised, work.scheme.target, directory, judgement)
 
     import paddle
 
