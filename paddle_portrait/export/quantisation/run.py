@@ -99,11 +99,13 @@ class Attempt:
         outcome: what it has come to.
         directories: of each draw's export, whose ``deploy.yaml`` is that of the float one.
         judgements: of the float graph, then of each draw's.
+        parity: the first draw's proof, without which it is not kept either.
     """
 
     outcome: Outcome
     directories: tuple[Path, ...]
     judgements: tuple[Judgement, ...]
+    parity: TargetParity
 
 
 def quantise(request: Request) -> Outcome:
@@ -123,9 +125,8 @@ def quantise(request: Request) -> Outcome:
         outcome.require(request.max_miou_drop)
         report = {**outcome.to_dict(), **_origin(request)}
         (directory / target / REPORT_FILE).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-        parity = _prove(work, directory, found.judgements[1])
         files = TargetFiles(_MODEL_FILE, others=(REPORT_FILE,))
-        place(directory / target, files, parity, request.model_dir, request.save_dir, scratch)
+        place(directory / target, files, found.parity, request.model_dir, request.save_dir, scratch)
     return outcome
 
 
@@ -177,7 +178,8 @@ def _attempt(work: _Work, scratch: Path) -> Attempt:
     if outcome.faults(work.request.max_miou_drop) and work.scheme.in_int8 and not work.harms:
         harms = scan(graphs[0], work.floating, work.photos[:_SCANNED_PHOTOS], work.counts)
         outcome = replace(outcome, harms=harms)
-    return Attempt(outcome, directories, tuple(judgements.values()))
+    floating, first, *others = judgements.values()
+    return Attempt(outcome, directories, (floating, first, *others), _prove(work, directories[0], first))
 
 
 def describe(outcome: Outcome) -> str:
