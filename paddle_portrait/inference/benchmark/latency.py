@@ -20,7 +20,7 @@ import numpy as np
 from paddle_portrait.console import logger, track
 from paddle_portrait.errors import UserError
 from paddle_portrait.inference.backends import RUNTIMES
-from paddle_portrait.inference.benchmark.profiles import PROFILERS, profile
+from paddle_portrait.inference.benchmark.profiles import NOT_REACHED, PROFILERS, profile
 from paddle_portrait.inference.deploy_file import DeployFile
 from paddle_portrait.inference.predictor import Predictor
 
@@ -43,7 +43,8 @@ class Figures:
         p50_ms, p95_ms: of one call of the graph alone.
         load_ms: from files to a graph that has answered once, in a fresh process; the runtime's import included.
         memory_mb: what that process grew by, at most.
-        shares: of the time by operator, from the runtime's own profiler; None where it has none that Python reaches.
+        shares: of the time by operator, from the runtime's own profiler; None where ``no_shares`` says why.
+        no_shares: why there are none; None where there are.
     """
 
     model: str
@@ -56,6 +57,7 @@ class Figures:
     load_ms: float | None = None
     memory_mb: float | None = None
     shares: dict[str, float] | None = field(default=None)
+    no_shares: str | None = None
 
 
 def benchmark(
@@ -93,7 +95,11 @@ def benchmark(
         entry.p50_ms, entry.p95_ms = (float(np.quantile(times, share)) * 1e3 for share in (0.5, 0.95))
     for entry, predictor in zip(track(figures, "memory and profiles"), predictors, strict=True):
         entry.load_ms, entry.memory_mb = _load_alone(predictor.directory, entry)
-        if entry.backend in PROFILERS and entry.threads == min(threads):
+        if entry.backend not in PROFILERS:
+            entry.no_shares = NOT_REACHED
+        elif entry.threads != min(threads):
+            entry.no_shares = f"see {min(threads)} threads: profiles are taken once, on one thread"
+        else:
             entry.shares = profile(predictor.directory, entry.backend, input_of(predictor))
     return figures
 

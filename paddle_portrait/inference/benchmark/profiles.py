@@ -14,6 +14,8 @@ from paddle_portrait.inference.deploy_file import DeployFile, TargetFiles
 
 _WARM_UP, _RUNS = 2, 10
 
+NOT_REACHED = "not measured: this program reaches no profiler of this runtime"  # MNN, ncnn, LiteRT, Paddle Lite
+
 Durations = Iterable[tuple[str, float]]
 
 
@@ -90,6 +92,7 @@ PROFILERS: dict[str, Callable[[Path, TargetFiles, np.ndarray], Durations]] = {
     "onnx": _onnx,
     "onnx_fp16": _onnx,
     "onnx_int8": _onnx,
+    "onnx_int8_weights": _onnx,
     "openvino": _openvino,
     "openvino_fp16": _openvino,
     "paddle": _paddle,
