@@ -29,5 +29,5 @@ if [ -z "$python" ]; then
     echo "or name it: make lite-env LITE_PYTHON=/path/to/python3.10" >&2
     exit 3
 fi
-# numpy 2 would make every answer noise, without a word.
+# With numpy 2 every answer was noise, without a word.
 fill_env lite-env "$env" "$python" "paddlelite==2.13rc0" "numpy<2"

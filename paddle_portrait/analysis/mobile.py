@@ -11,7 +11,7 @@ _CONVOLUTIONS = {"conv2d", "depthwise_conv2d", "conv2d_transpose", "depthwise_co
 _MOVING = {"reshape", "transpose", "stack", "unstack", "squeeze", "unsqueeze", "flatten", "tile", "expand"}
 _NAMED = 4  # examples in a warning
 
-# Paddle operators that stop a converter or run wrongly on a runtime, tried one by one.
+# Paddle operators that stopped a converter or ran wrongly on a runtime, tried one by one.
 PADDLE_TROUBLE: Mapping[str, str] = {
     "channel_shuffle": "Paddle Lite and the ONNX converter lack it; write a reshape, a transpose and a reshape",
     "pixel_unshuffle": "Paddle Lite and the ONNX converter lack it; use a convolution with stride",
@@ -21,8 +21,8 @@ PADDLE_TROUBLE: Mapping[str, str] = {
     "flatten": "Paddle Lite's optimiser crashes on it; use reshape",
     "brelu": "Paddle Lite lacks it, and in ONNX it is wrong; use clip",
     "hardtanh": "Paddle Lite lacks it, and in ONNX it is wrong; use clip",
-    "pow": "Paddle Lite computes it wrongly; multiply instead",
-    "elementwise_pow": "Paddle Lite computes it wrongly; multiply instead",
+    "pow": "Paddle Lite computes it wrongly on x86; multiply instead",
+    "elementwise_pow": "Paddle Lite's runner stopped on it; multiply instead",
     "swish": "Paddle Lite wants an attribute that Paddle does not write; use silu",
     "softplus": "the ONNX converter lacks it",
     "grid_sample": "the ONNX converter lacks it",

@@ -14,10 +14,11 @@ _DEEPEST = -60.0
 def write_for_lite(source: Path, result: Path) -> None:
     """Copy a ``.pdmodel`` file, without what Lite gets wrong.
 
-    - Its softmax on x86 gives inf and NaN when logits are more than some 80 apart: before every softmax the largest
-      logit is taken off, and the rest clipped at -60, which changes no probability by more than 1e-26.
-    - It joins a transposed convolution, its bias and any activation, and then aborts over all activations but two: such
-      a bias is reshaped first, which keeps the three apart.
+    - Its softmax on x86 gives inf and NaN when logits are more than some 80 apart
+      (``tests/runtime_faults/paddle_lite_softmax_pow.py``): before every softmax the largest logit is taken off, and
+      the rest clipped at -60, which changes no probability by more than 1e-26.
+    - Networks were seen to abort where it had joined a transposed convolution, its bias and an activation; two small
+      layers alone do not. Such a bias is reshaped first, which keeps the three apart.
     """
     program = read_program(source)
     for block in program.blocks:

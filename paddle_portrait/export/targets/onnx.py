@@ -138,7 +138,8 @@ def readable_copy(source: Path, files: TargetFiles, folder: Path) -> tuple[Path,
     """Write a copy of an export in Paddle's present format that paddle2onnx reads rightly; return model and params.
 
     Paddle ≥ 3.2 stores some floats (pad values, slopes, epsilons) as doubles, which paddle2onnx 2.1 reads as
-    whatever lies in memory: no error, wrong answers. In the copy they are floats.
+    whatever lies in memory: no error, wrong answers (``tests/runtime_faults/paddle2onnx_double_attributes.py``). In the
+    copy they are floats.
     """
     folder.mkdir()
     graph = (source / files.model).read_text(encoding="utf-8").replace("0.a_f64", "0.a_f32")

@@ -23,15 +23,17 @@ class OpenvinoBackend:
     def __init__(self, path: Path, threads: int | None) -> None:
         import openvino
 
-        # Without the hint, processors that know bfloat16 compute in it, and probabilities differ by up to 0.85.
+        # Without the hint, processors that know bfloat16 compute in it, and probabilities differ by up to 0.85:
+        # tests/runtime_faults/openvino_bfloat16.py.
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
         self._model = openvino.Core().compile_model(str(path), "CPU", settings)
         if len(self._model.inputs) != 1:
             raise UserError(f"'{path}' must have one input, an image; it has {len(self._model.inputs)}.")
-        # Its bindings find NumPy when they first see an array; two threads that come first together wait for each other
-        # for ever (seen with 2026.4: one holds Python's lock and waits for the other's initialisation).
+        # Its bindings look for NumPy when they first see an array. Threads that came first together were seen to wait
+        # for each other for ever, at some starts only (2026.4). No short program shows it, so it need not be OpenVINO's
+        # fault; one array before all threads costs nothing.
         openvino.Tensor(np.zeros(1, np.float32), shared_memory=True)
         self._own = threading.local()
         self.runtime = f"openvino {openvino.__version__.split('-')[0]}"

@@ -26,8 +26,8 @@ class PaddleBackend:
         config = paddle_inference.Config(str(model), str(params))
         config.disable_glog_info()
         config.set_cpu_math_library_num_threads(threads or 1)
-        # oneDNN is on by default. With model.json it fails at the first bilinear resize, with .pdmodel it gets
-        # some matrix products wrong without a word (both Paddle 3.3.1).
+        # oneDNN is on by default. With model.json it fails at the first bilinear resize, with .pdmodel it gets a matmul
+        # behind a convolution wrong without a word: tests/runtime_faults/paddle_onednn_*.py (both Paddle 3.3.1).
         config.disable_mkldnn()
         self._predictor = paddle_inference.create_predictor(config)
         names = self._predictor.get_input_names()
