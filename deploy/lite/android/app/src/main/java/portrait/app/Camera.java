@@ -13,13 +13,20 @@ import android.media.Image;
 import android.media.ImageReader;
 import android.os.Handler;
 import android.os.HandlerThread;
+import android.os.Looper;
 import android.util.Log;
 import java.nio.ByteBuffer;
 import java.util.Collections;
 import portrait.core.CameraFrame;
 import portrait.core.Picture;
 
-/** The front camera; gives upright pictures one after the other, and drops those that come while one is worked on. */
+/**
+ * The front camera; gives upright pictures one after the other, and drops those that come while one is worked on.
+ *
+ * <p>Its state belongs to the main thread: open() and close() are called there, and the device and its session answer
+ * there. The reader belongs to the camera's thread, which takes pictures from it and closes it, so that neither happens
+ * during the other.
+ */
 final class Camera {
     /** Takes a picture, on the camera's thread. */
     interface Listener {
@@ -32,11 +39,13 @@ final class Camera {
 
     private final CameraManager manager;
     private final Listener listener;
+    private final Handler main = new Handler(Looper.getMainLooper());
     private HandlerThread thread;
     private Handler handler;
     private ImageReader reader;
     private CameraDevice device;
-    private int turn;
+    private Opened awaited;
+    private volatile int turn;
 
     Camera(Context context, Listener listener) {
         manager = (CameraManager) context.getSystemService(Context.CAMERA_SERVICE);
@@ -61,20 +70,26 @@ final class Camera {
         turn = orientation == null ? 0 : orientation;
         reader = ImageReader.newInstance(WIDTH, HEIGHT, ImageFormat.YUV_420_888, 2);
         reader.setOnImageAvailableListener(this::read, handler);
-        manager.openCamera(chosen, new Opened(), handler);
+        awaited = new Opened(reader);
+        manager.openCamera(chosen, awaited, main);
     }
 
     void close() {
+        awaited = null;
         if (device != null) {
             device.close();
             device = null;
         }
         if (reader != null) {
-            reader.close();
+            ImageReader last = reader;
+            handler.post(() -> {
+                last.setOnImageAvailableListener(null, null);
+                last.close();
+            });
             reader = null;
         }
         if (thread != null) {
-            thread.quitSafely();
+            thread.quitSafely(); // what was posted is done first
             thread = null;
         }
     }
@@ -100,14 +115,24 @@ final class Camera {
 
     /** Starts the stream of pictures as soon as the camera is there. */
     private final class Opened extends CameraDevice.StateCallback {
+        private final ImageReader target;
+
+        Opened(ImageReader target) {
+            this.target = target;
+        }
+
         @Override
         public void onOpened(CameraDevice opened) {
+            if (awaited != this) { // closed in the meantime: nobody else would close the device
+                opened.close();
+                return;
+            }
             device = opened;
             try {
                 CaptureRequest.Builder request = opened.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW);
-                request.addTarget(reader.getSurface());
+                request.addTarget(target.getSurface());
                 opened.createCaptureSession(
-                        Collections.singletonList(reader.getSurface()), new Streaming(request.build()), handler);
+                        Collections.singletonList(target.getSurface()), new Streaming(opened, request.build()), main);
             } catch (CameraAccessException error) {
                 Log.e(TAG, "camera", error);
             }
@@ -115,29 +140,41 @@ final class Camera {
 
         @Override
         public void onDisconnected(CameraDevice lost) {
-            lost.close();
+            forget(lost);
         }
 
         @Override
         public void onError(CameraDevice failed, int code) {
             Log.e(TAG, "camera: error " + code);
-            failed.close();
+            forget(failed);
+        }
+
+        private void forget(CameraDevice gone) {
+            gone.close();
+            if (device == gone) {
+                device = null;
+            }
         }
     }
 
     /** Repeats the request for pictures. */
     private final class Streaming extends CameraCaptureSession.StateCallback {
+        private final CameraDevice source;
         private final CaptureRequest request;
 
-        Streaming(CaptureRequest request) {
+        Streaming(CameraDevice source, CaptureRequest request) {
+            this.source = source;
             this.request = request;
         }
 
         @Override
         public void onConfigured(CameraCaptureSession session) {
+            if (device != source) { // closed in the meantime, and the session with it
+                return;
+            }
             try {
-                session.setRepeatingRequest(request, null, handler);
-            } catch (CameraAccessException error) {
+                session.setRepeatingRequest(request, null, null);
+            } catch (CameraAccessException | IllegalStateException error) { // lost, which onDisconnected tells later
                 Log.e(TAG, "camera", error);
             }
         }

@@ -8,6 +8,7 @@ import android.graphics.Bitmap;
 import android.graphics.BitmapFactory;
 import android.hardware.camera2.CameraAccessException;
 import android.net.Uri;
+import android.os.Build;
 import android.os.Bundle;
 import android.provider.MediaStore;
 import android.view.Gravity;
@@ -30,6 +31,8 @@ import portrait.core.Segmenter;
 /** The camera with another background: a tap changes the filter, the slider the threshold, a long press saves. */
 public final class MainActivity extends Activity {
     private static final int THREADS = 2;
+    private static final int ASKED_FOR_CAMERA = 0;
+    private static final int ASKED_FOR_GALLERY = 1;
 
     private Camera camera;
     private ImageView view;
@@ -70,7 +73,7 @@ public final class MainActivity extends Activity {
     protected void onResume() {
         super.onResume();
         if (checkSelfPermission(Manifest.permission.CAMERA) != PackageManager.PERMISSION_GRANTED) {
-            requestPermissions(new String[] {Manifest.permission.CAMERA}, 0);
+            requestPermissions(new String[] {Manifest.permission.CAMERA}, ASKED_FOR_CAMERA);
             return;
         }
         try {
@@ -83,7 +86,10 @@ public final class MainActivity extends Activity {
     @Override
     public void onRequestPermissionsResult(int request, String[] permissions, int[] granted) {
         super.onRequestPermissionsResult(request, permissions, granted);
-        if (granted.length == 0 || granted[0] != PackageManager.PERMISSION_GRANTED) {
+        boolean allowed = granted.length > 0 && granted[0] == PackageManager.PERMISSION_GRANTED;
+        if (request == ASKED_FOR_GALLERY) {
+            say(allowed ? "Press long again to save." : "Not saved: the gallery may not be written to.");
+        } else if (!allowed) {
             say("Without the camera there is nothing to show.");
         }
     }
@@ -113,8 +119,11 @@ public final class MainActivity extends Activity {
         return slider;
     }
 
-    /** Works on a picture of the camera and shows the result; runs on the camera's thread. */
-    private void show(Picture picture) {
+    /**
+     * Works on a picture of the camera and shows the result; runs on the camera's thread. Synchronized: after a pause
+     * the camera has a new thread, while the old one may still be at work.
+     */
+    private synchronized void show(Picture picture) {
         if (segmenter == null) {
             return;
         }
@@ -129,14 +138,22 @@ public final class MainActivity extends Activity {
         if (bitmap == null) {
             return true;
         }
+        if (Build.VERSION.SDK_INT < Build.VERSION_CODES.Q // since Android 10 the gallery takes pictures without asking
+                && checkSelfPermission(Manifest.permission.WRITE_EXTERNAL_STORAGE)
+                        != PackageManager.PERMISSION_GRANTED) {
+            requestPermissions(new String[] {Manifest.permission.WRITE_EXTERNAL_STORAGE}, ASKED_FOR_GALLERY);
+            return true;
+        }
         ContentValues entry = new ContentValues();
         entry.put(MediaStore.Images.Media.DISPLAY_NAME, "portrait_" + System.currentTimeMillis() + ".png");
         entry.put(MediaStore.Images.Media.MIME_TYPE, "image/png");
-        Uri place = getContentResolver().insert(MediaStore.Images.Media.EXTERNAL_CONTENT_URI, entry);
-        try (OutputStream stream = place == null ? null : getContentResolver().openOutputStream(place)) {
-            boolean saved = stream != null && bitmap.compress(Bitmap.CompressFormat.PNG, 100, stream);
-            say(saved ? "Saved" : "Not saved");
-        } catch (IOException error) {
+        try {
+            Uri place = getContentResolver().insert(MediaStore.Images.Media.EXTERNAL_CONTENT_URI, entry);
+            try (OutputStream stream = place == null ? null : getContentResolver().openOutputStream(place)) {
+                boolean saved = stream != null && bitmap.compress(Bitmap.CompressFormat.PNG, 100, stream);
+                say(saved ? "Saved" : "Not saved");
+            }
+        } catch (IOException | RuntimeException error) { // no storage at hand, or a phone that refuses all the same
             say("Not saved: " + error.getMessage());
         }
         return true;
