@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -20,6 +20,7 @@ from paddle_portrait.inference import Predictor
 from paddle_portrait.inference.deploy_file import DEPLOY_FILE, DeployFile, TargetFiles
 from paddle_portrait.inference.outputs import person_probability
 from paddle_portrait.preprocess import Preprocess
+from paddle_portrait.preprocess.geometry import Padded
 from paddle_portrait.zoo.released import read_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +67,8 @@ def make_case(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Case]:
         picture.tofile(folder / "picture.rgb")
         (folder / "picture.ppm").write_bytes(b"P6\n%d %d\n255\n" % picture.shape[1::-1] + picture.tobytes())
         tensor, geometry = Preprocess.from_dict(deploy["paddle_portrait"]["preprocess"])(picture)
+        if deploy["paddle_portrait"]["takes_prior"]:
+            tensor = np.concatenate([tensor, np.zeros_like(tensor[:, :1])], axis=1)
         output = answer(tensor)
         header = np.array([output.ndim, *output.shape], "<i8").tobytes()
         (folder / "model.nb").write_bytes(header + output.astype("<f4").tobytes())
@@ -142,9 +145,8 @@ def golden_cases(make_case) -> dict[str, tuple[dict, Case]]:
     cases = {}
     for name in EXPORTS:
         content = json.loads((ROOT / "tests/golden" / f"{name}.json").read_text(encoding="utf-8"))
-        if "vector" in content and not content["takes_prior"]:
-            cases[name] = content["vector"], case_of(name, decode_vector(content)[0], make_case)
-    assert cases
+        cases[name] = content["vector"], case_of(name, decode_vector(content)[0], make_case)
+    assert cases and any(case.tensor.shape[1] == 4 for _, case in cases.values())  # one takes the previous mask
     return cases
 
 
@@ -188,6 +190,25 @@ def test_java_passes_the_golden_vectors(golden_cases, run_java) -> None:
     run_java([case for _, case in golden_cases.values()])
     for name, (vector, case) in golden_cases.items():
         check_vector(name, vector, case, java_person(case))
+
+
+@pytest.mark.parametrize("road", ["padding", "long side", "divisor"])
+def test_java_hands_the_last_mask_to_the_next_frame(road, make_case, run_java, tmp_path) -> None:
+    transforms, _, _ = OTHER_ROADS[road]
+    deploy = deploy_of(tmp_path, transforms, "sigmoid")
+    deploy["paddle_portrait"]["takes_prior"] = True
+    picture = render_portrait(7, PICTURE_HW)[0]
+    rows = np.linspace(0, 1, 50, dtype=np.float32)[:, None]
+    case = make_case(picture, deploy, lambda tensor: cv2.resize(rows * rows.T, tensor.shape[:1:-1])[None, None])
+    run_java([case])
+    geometry = Preprocess.from_dict(deploy["paddle_portrait"]["preprocess"])(picture)[1]
+    prior = case.person
+    for step in geometry.operations:
+        prior = (replace(step, value=0.0) if isinstance(step, Padded) else step).apply(prior)
+    second = np.fromfile(case.folder / "second.input", "<f4").reshape(case.tensor.shape)
+    np.testing.assert_array_equal(second[:, :3], case.given()[:, :3])
+    np.testing.assert_allclose(second[0, 3], prior, atol=1e-5)
+    assert not case.given()[0, 3].any() and second[0, 3].max() > 0.5
 
 
 def test_java_knows_every_step_and_ending(other_cases, portrait_case, run_java) -> None:
@@ -248,7 +269,6 @@ def test_cpp_knows_every_step_and_ending(other_cases, portrait_case, lite_portra
         (["--model", "M", "--input", "I", "--output", "O", "--threads", "0"], "--threads must be"),
         (["--model", "M", "--input", "none.ppm", "--output", "O"], "'none.ppm' is no binary PPM"),
         (["--model", "none", "--input", "PICTURE", "--output", "O"], "'none/deploy.json' is missing"),
-        (["--model", "PRIOR", "--input", "PICTURE", "--output", "O"], "takes the previous mask"),
         (["--model", "NO_JSON", "--input", "PICTURE", "--output", "O"], "JSON, character"),
         (["--model", "NO_MODEL", "--input", "PICTURE", "--output", "O"], "cannot load"),
     ],
@@ -256,8 +276,7 @@ def test_cpp_knows_every_step_and_ending(other_cases, portrait_case, lite_portra
 def test_cpp_says_what_is_wrong(flags, message, lite_portrait, other_cases, tmp_path) -> None:
     case = other_cases["classes"]
     deploy = json.loads((case.folder / "deploy.json").read_text(encoding="utf-8"))
-    prior = {**deploy, "paddle_portrait": {**deploy["paddle_portrait"], "takes_prior": True}}
-    texts = {"PRIOR": json.dumps(prior), "NO_JSON": '{"Deploy": ', "NO_MODEL": json.dumps(deploy)}
+    texts = {"NO_JSON": '{"Deploy": ', "NO_MODEL": json.dumps(deploy)}
     for name, text in texts.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "deploy.json").write_text(text, encoding="utf-8")

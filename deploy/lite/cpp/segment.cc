@@ -17,9 +17,6 @@ Json ReadDeploy(const std::string& path) {
   const Json &ours = deploy["paddle_portrait"], &form = ours["form"];
   const int version = ours["version"].AsInt();
   if (version != 1 && version != 2) throw std::runtime_error("deploy.json is of another version; this reads 1 and 2");
-  if (ours["takes_prior"].truth) {
-    throw std::runtime_error("the network takes the previous mask, which this program does not give");
-  }
   const bool plain = form.is_null() || (form["input_dtype"].text == "float32" && form["input_channels"].is_null() &&
                                         form["bit_packed"].is_null() && form["upsampling"].is_null() &&
                                         !form["flat"].truth);
@@ -49,7 +46,9 @@ Segmenter::Segmenter(const std::string& folder, int threads)
     : Segmenter(folder, threads, ReadDeploy(folder + "/deploy.json")) {}
 
 Segmenter::Segmenter(const std::string& folder, int threads, const Json& deploy)
-    : preprocess_(deploy["paddle_portrait"]["preprocess"]), output_op_(deploy["Deploy"]["output_op"].text) {
+    : preprocess_(deploy["paddle_portrait"]["preprocess"]),
+      output_op_(deploy["Deploy"]["output_op"].text),
+      takes_prior_(deploy["paddle_portrait"]["takes_prior"].truth) {
   paddle::lite_api::MobileConfig config;
   config.set_model_from_file(folder + "/model.nb");
   config.set_threads(threads);
@@ -61,8 +60,9 @@ Segmenter::Segmenter(const std::string& folder, int threads, const Json& deploy)
 Map Segmenter::Segment(const Picture& picture) {
   const Preprocess::Input input = preprocess_.Apply(picture);
   auto given = predictor_->GetInput(0);
-  given->Resize({1, input.channels, input.height, input.width});
-  std::copy(input.values.begin(), input.values.end(), given->mutable_data<float>());
+  given->Resize({1, input.channels + (takes_prior_ ? 1 : 0), input.height, input.width});
+  float* end = std::copy(input.values.begin(), input.values.end(), given->mutable_data<float>());
+  if (takes_prior_) std::fill_n(end, static_cast<std::size_t>(input.height) * input.width, 0.f);
   predictor_->Run();
   auto output = predictor_->GetOutput(0);
   const paddle::lite_api::shape_t shape = output->shape();

@@ -12,7 +12,7 @@ class Segmenter {
  public:
   // Loads model.nb and deploy.json of a folder. Throws std::runtime_error.
   Segmenter(const std::string& folder, int threads);
-  // A probability for each pixel of the picture.
+  // A probability for each pixel of the picture. A network that takes the previous mask gets zeros: there was none.
   Map Segment(const Picture& picture);
 
  private:
@@ -20,5 +20,6 @@ class Segmenter {
 
   Preprocess preprocess_;
   std::string output_op_;
+  bool takes_prior_;
   std::shared_ptr<paddle::lite_api::PaddlePredictor> predictor_;
 };

@@ -7,10 +7,13 @@ import java.util.Map;
 public final class Deploy {
     public final Map<String, Object> preprocess;
     public final String outputOp;
+    /** The network has one channel more, for the mask of the frame before. */
+    public final boolean takesPrior;
 
-    private Deploy(Map<String, Object> preprocess, String outputOp) {
+    private Deploy(Map<String, Object> preprocess, String outputOp, boolean takesPrior) {
         this.preprocess = preprocess;
         this.outputOp = outputOp;
+        this.takesPrior = takesPrior;
     }
 
     /** Reads deploy.json; throws IllegalArgumentException for a model that this program cannot run rightly. */
@@ -22,9 +25,6 @@ public final class Deploy {
         if (version != 1 && version != 2) {
             throw new IllegalArgumentException("deploy.json is of version " + version + "; this reads 1 and 2");
         }
-        if (Boolean.TRUE.equals(ours.get("takes_prior"))) {
-            throw new IllegalArgumentException("the network takes the previous mask, which this program does not give");
-        }
         Map<String, Object> form = map(ours.get("form"));
         boolean plain = form.isEmpty()
                 || "float32".equals(form.get("input_dtype"))
@@ -35,7 +35,8 @@ public final class Deploy {
         if (!plain) {
             throw new IllegalArgumentException("the graph was exported in a form that this program does not read: " + form);
         }
-        return new Deploy(map(ours.get("preprocess")), String.valueOf(deploy.get("output_op")));
+        boolean takesPrior = Boolean.TRUE.equals(ours.get("takes_prior"));
+        return new Deploy(map(ours.get("preprocess")), String.valueOf(deploy.get("output_op")), takesPrior);
     }
 
     @SuppressWarnings("unchecked")

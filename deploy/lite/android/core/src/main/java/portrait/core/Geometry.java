@@ -30,6 +30,30 @@ final class Geometry {
         steps.add(new Step(true, height, width));
     }
 
+    /** Brings a map of the picture's frame to the network's, height × width; borders are zero. */
+    float[] apply(float[] map, int mapHeight, int mapWidth, int height, int width) {
+        float[] result = map;
+        int fromHeight = mapHeight;
+        int fromWidth = mapWidth;
+        for (int i = 0; i < steps.size(); i++) {
+            boolean last = i == steps.size() - 1;
+            int toHeight = last ? height : steps.get(i + 1).height;
+            int toWidth = last ? width : steps.get(i + 1).width;
+            if (steps.get(i).border) {
+                float[] framed = new float[toHeight * toWidth];
+                for (int row = 0; row < fromHeight; row++) {
+                    System.arraycopy(result, row * fromWidth, framed, row * toWidth, fromWidth);
+                }
+                result = framed;
+            } else {
+                result = Bilinear.scale(result, fromHeight, fromWidth, toHeight, toWidth);
+            }
+            fromHeight = toHeight;
+            fromWidth = toWidth;
+        }
+        return result;
+    }
+
     /** Brings a map of the network's frame back to the picture's: borders are cut off, and one scaling undoes all. */
     float[] restore(float[] map, int mapHeight, int mapWidth) {
         float[] result = map;
