@@ -15,6 +15,7 @@ import numpy as np
 import paddle
 import pytest
 import yaml
+from paddle import nn
 
 from paddle_portrait.errors import UserError
 from paddle_portrait.export import ExportError, ParityError, export_model
@@ -137,6 +138,16 @@ def test_what_a_target_cannot_hold_is_refused(name, arguments, message, network,
     transforms = TRANSFORMS[1:] if "input_shape" in arguments else TRANSFORMS
     with pytest.raises(ExportError, match=message):
         export_model(network, transforms, tmp_path / "e", (name,), **{"output_op": "softmax", **arguments})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif("ncnn" not in HERE, reason="ncnn or pnnx is not installed")
+def test_layers_that_ncnn_does_not_have_are_named(tmp_path):
+    # Twice the size by kernel 3: only the last row and column are cut off, as in Slim-Net.
+    raise_size = nn.Conv2DTranspose(8, 2, 3, stride=2, padding=[0, 1, 0, 1])
+    network = nn.Sequential(nn.Conv2D(3, 8, 3, stride=2, padding=1), raise_size)
+    with pytest.raises(ExportError, match=r"format ncnn: it has no layer for ConvTranspose \(.*check_ops"):
+        export_model(network, TRANSFORMS, tmp_path / "e", ("ncnn",), "softmax")
     assert not list(tmp_path.iterdir())
 
 

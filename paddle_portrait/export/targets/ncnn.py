@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from paddle_portrait.export.child import run_program
+from paddle_portrait.export.errors import ExportError
 from paddle_portrait.export.job import ExportJob
 from paddle_portrait.export.targets import require_packages
 from paddle_portrait.export.targets.onnx import plain_graph
@@ -41,9 +42,25 @@ def write(job: ExportJob, folder: Path) -> TargetFiles:
     shape = ",".join(str(size) for size in job.input_shape)
     result = graph.with_name("model.ncnn.param")
     run_program("ncnn", [str(_converter()), graph.name, f"inputshape=[{shape}]", "fp16=0"], result)
+    _require_known_layers(result)
     for name in (result.name, "model.ncnn.bin"):
         shutil.move(graph.with_name(name), folder / name)
     return TargetFiles(result.name, "model.ncnn.bin")
+
+
+def _require_known_layers(param: Path) -> None:
+    """Raise ExportError where pnnx has written layers that ncnn does not have (tests/runtime_faults/ncnn_*.py)."""
+    if importlib.util.find_spec("ncnn") is None:
+        return
+    import ncnn
+
+    layers = [line.split()[:2] for line in param.read_text(encoding="utf-8").splitlines()[2:] if line.strip()]
+    unknown = [f"{kind} ({name})" for kind, name in layers if ncnn.layer_to_index(kind) < 0]
+    if unknown:
+        raise ExportError(
+            f"format ncnn: it has no layer for {', '.join(unknown)}, which pnnx writes all the same. "
+            "What to use instead, and in which layers: tools/check_ops.py --format ncnn."
+        )
 
 
 def _converter() -> Path:
