@@ -141,6 +141,14 @@ def test_the_watched_loss_is_the_objective_on_the_validation_set(config_file, tm
     assert shown[-1] == pytest.approx(np.mean(losses), rel=1e-3)
 
 
+def test_an_average_that_a_resume_adds_starts_at_the_restored_weights(config_file, tmp_path):
+    trained, _ = train(config_file(iters=6), tmp_path)
+    resumed = build_trainer(load_config(str(config_file())), RunOptions(tmp_path, resume="auto", use_ema=True))
+    deployed = resumed.checkpoint().weights
+    for key, value in trained.model.state_dict().items():
+        np.testing.assert_array_equal(deployed[key], value.numpy(), err_msg=key)
+
+
 def test_two_averages_are_refused(config_file, tmp_path):
     config = load_config(str(config_file("swa: {start: 0.5}\n")))
     with pytest.raises(UserError, match=r"swa and ema .* only one"):

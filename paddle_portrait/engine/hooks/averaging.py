@@ -24,7 +24,8 @@ class AverageHook(Hook):
     """
 
     def __init__(self, model: nn.Layer) -> None:
-        self._average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        self._model = model
+        self._average = _copy(model)
 
     @property
     def is_begun(self) -> bool:
@@ -33,10 +34,10 @@ class AverageHook(Hook):
 
     def move(self, model: nn.Layer, share: float) -> None:
         """Move the average by ``share`` of the way to the weights of ``model``."""
-        values = model.state_dict()
         if share == 1.0:  # moving all the way there would round
-            self._average = {name: value.detach().clone() for name, value in values.items()}
+            self._average = _copy(model)
             return
+        values = model.state_dict()
         kernels.move_averages([self._average[name] for name in values], list(values.values()), share)
 
     @contextmanager
@@ -45,7 +46,7 @@ class AverageHook(Hook):
         if not self.is_begun:
             yield
             return
-        raw = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        raw = _copy(model)
         model.set_state_dict(self._average)
         try:
             yield
@@ -61,5 +62,9 @@ class AverageHook(Hook):
         return {name: value.numpy() for name, value in self._average.items()} if self.is_begun else {}
 
     def load_state_dict(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Restore the average; a checkpoint of a run without one leaves it at the current weights."""
-        self._average.update({name: paddle.to_tensor(array) for name, array in arrays.items()})
+        """Restore the average; a checkpoint of a run without one starts it at the weights that were just restored."""
+        self._average = _copy(self._model) | {name: paddle.to_tensor(array) for name, array in arrays.items()}
+
+
+def _copy(model: nn.Layer) -> dict[str, paddle.Tensor]:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
