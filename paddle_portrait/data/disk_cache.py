@@ -40,7 +40,8 @@ class DiskCache:
         folder: where packs lie; None: in the user's cache.
 
     Raises:
-        UserError: the folder cannot be written, or its disk has no room.
+        UserError: a transform holds what ``pickle`` cannot write, the folder cannot be written, or its disk has no
+            room.
     """
 
     def __init__(
@@ -51,8 +52,7 @@ class DiskCache:
         limit_mb: float,
         folder: str | None,
     ) -> None:
-        versions = (paddle_portrait.__version__, cv2.__version__, PIL.__version__)
-        self._files, self._decoding = files, pickle.dumps((versions, decoding), protocol=4)
+        self._files, self._decoding = files, _digestible(decoding)
         directory = Path(folder).expanduser() if folder else cache_directory() / "samples"
         path = directory / f"{hashlib.sha256(os.path.abspath(name).encode()).hexdigest()[:16]}.pack"
         limit = int(limit_mb * 2**20)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 from paddle_portrait.data import BatchLoader, Sample
 from paddle_portrait.data.datasets import Dataset
 from paddle_portrait.data.transforms import Normalize, RandomHorizontalFlip, Resize
+from paddle_portrait.data.transforms.base import Transform
 from paddle_portrait.errors import UserError
 
 COUNT = 6
@@ -129,6 +131,25 @@ def test_a_changed_photo_and_a_changed_mask_are_decoded_anew(folder: Path, monke
 def test_other_settings_never_meet_the_old_samples(folder: Path, other: dict) -> None:
     samples(dataset(folder))
     assert_same(samples(dataset(folder, **other)), samples(dataset(folder, cached=False, **other)))
+
+
+class Fixed(Transform):
+    """A first transform of a user's own, without chance, that keeps something."""
+
+    random = False
+
+    def __init__(self, kept: object) -> None:
+        self.kept = kept
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        return sample
+
+
+@pytest.mark.parametrize("kept", [threading.Lock(), lambda: None], ids=["lock", "lambda"])
+def test_a_transform_that_cannot_be_told_from_others_is_refused(folder: Path, kept: object) -> None:
+    made = dataset(folder, transforms=[Fixed(kept), Normalize()])
+    with pytest.raises(UserError, match=r"disk_cache_mb: a transform cannot be told .* leave disk_cache_mb out"):
+        samples(made)
 
 
 @pytest.mark.parametrize("kept", [0.999, 0.5, 0.01])
