@@ -33,7 +33,7 @@ class DiskCache:
     files or with other settings is never found.
 
     Args:
-        name: the list file or data set; each has a pack of its own.
+        name: the list file or data set; each has a pack of its own for each ``decoding``.
         files: (photo, mask or None) of each sample.
         decoding: what the pixels depend on beside the files; must be made of what ``pickle`` can write.
         limit_mb: largest size of the pack, in MiB.
@@ -52,9 +52,12 @@ class DiskCache:
         limit_mb: float,
         folder: str | None,
     ) -> None:
-        self._files, self._decoding = files, _digestible(decoding)
+        kept, versions = _digestible(decoding), (paddle_portrait.__version__, cv2.__version__, PIL.__version__)
+        self._files, self._decoding = files, repr(versions).encode() + kept
         directory = Path(folder).expanduser() if folder else cache_directory() / "samples"
-        path = directory / f"{hashlib.sha256(os.path.abspath(name).encode()).hexdigest()[:16]}.pack"
+        # Without the versions: what an older one left is thrown away for its successor's sake, not kept beside it.
+        digest = hashlib.sha256(os.path.abspath(name).encode() + b"\n" + kept).hexdigest()
+        path = directory / f"{digest[:16]}.pack"
         limit = int(limit_mb * 2**20)
         try:
             self._pack = Pack(path, limit, self._keys)
@@ -109,9 +112,8 @@ def check_settings(limit_mb: float, folder: str | None) -> None:
 
 
 def _digestible(decoding: Sequence[Any]) -> bytes:
-    versions = (paddle_portrait.__version__, cv2.__version__, PIL.__version__)
     try:
-        return pickle.dumps((versions, decoding), protocol=4)
+        return pickle.dumps(decoding, protocol=4)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise UserError(
             f"data set: disk_cache_mb: a transform cannot be told from others in the cache ({error}). Put it behind "

@@ -39,6 +39,14 @@ def write_pair(folder: Path, number: int, seed: int) -> None:
     Image.fromarray(rng.integers(0, 256, (20, 18), dtype=np.uint8)).save(folder / f"{number}_mask.png")
 
 
+def rewrite(folder: Path, number: int) -> None:
+    """Replace a pair as if a second later, whatever the clock's step."""
+    write_pair(folder, number, seed=99 + number)
+    for name in (f"{number}.png", f"{number}_mask.png"):
+        later = (folder / name).stat().st_mtime_ns + 10**9
+        os.utime(folder / name, ns=(later, later))
+
+
 def dataset(folder: Path, cached: bool = True, **arguments: object) -> Dataset:
     room = {"disk_cache_mb": 1, "disk_cache_dir": str(folder / "cache")} if cached else {}
     given = {"transforms": TRANSFORMS, "mask_format": "soft", **room, **arguments}
@@ -110,10 +118,7 @@ def test_batches_and_their_exact_resume_are_those_without_cache(folder: Path) ->
 
 def test_a_changed_photo_and_a_changed_mask_are_decoded_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     samples(dataset(folder))
-    write_pair(folder, 2, seed=99)
-    for name in ("2.png", "2_mask.png"):  # as if the change came a second later, whatever the clock's step
-        later = (folder / name).stat().st_mtime_ns + 10**9
-        os.utime(folder / name, ns=(later, later))
+    rewrite(folder, 2)
     made = dataset(folder)
     seen = decoded(made, monkeypatch)
     assert_same(samples(made), samples(dataset(folder, cached=False)))
@@ -217,12 +222,28 @@ def test_it_stays_within_its_bound(folder: Path) -> None:
 def test_room_taken_by_samples_that_nobody_wants_is_given_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     room = {"disk_cache_mb": 9000 / 2**20}
     samples(dataset(folder, **room))  # all six, and the pack is full
-    other = {"transforms": [Resize([12, 14]), Normalize()], **room}
-    samples(dataset(folder, **other))
-    made = dataset(folder, **other)
+    for number in range(COUNT):
+        rewrite(folder, number)
+    samples(dataset(folder, **room))
+    made = dataset(folder, **room)
     seen = decoded(made, monkeypatch)
     samples(made)
     assert len(seen) < COUNT and pack_of(folder).stat().st_size <= 9000
+
+
+def test_data_sets_of_one_list_with_other_first_transforms_keep_their_samples(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def each() -> list[Dataset]:  # each fills most of its bound
+        chains = ([Resize([14, 12]), Normalize()], [Resize([12, 14]), Normalize()])
+        return [dataset(folder, transforms=chain, disk_cache_mb=11000 / 2**20) for chain in chains]
+
+    for made in each():
+        samples(made)
+    for made in each():
+        seen = decoded(made, monkeypatch)
+        samples(made)
+        assert seen == []
 
 
 def test_a_smaller_bound_than_last_time(folder: Path) -> None:
