@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -92,3 +94,48 @@ def relaunch(script: Sequence[str], processes: int, log_dir: str) -> int:
     """Run ``python script…`` in ``processes`` processes through Paddle's launcher; return its exit code."""
     command, environment = launch_command(script, processes, log_dir)
     return subprocess.call(command, env=environment)
+
+
+def run_within(seconds: float, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Run a command to its end; when it takes longer, or this process is interrupted, kill it and all it started.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer than ``seconds``.
+        subprocess.CalledProcessError: it failed; ``stderr`` has what it said.
+    """
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=seconds)
+        except BaseException:
+            _kill_all(process)
+            raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, output, errors)
+
+
+def _kill_all(process: subprocess.Popen[str]) -> None:
+    """Kill a process with its group and its descendants: Paddle's launcher gives each rank a group of its own."""
+    if os.name != "posix":
+        process.kill()
+        return
+    descendants = _descendants(process.pid)
+    os.killpg(process.pid, signal.SIGKILL)
+    for number in descendants:
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+
+
+def _descendants(number: int) -> list[int]:
+    """Return the running children of a process, their children, and so on; nothing where /proc does not tell."""
+    children: dict[int, list[int]] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parent = int(file.read_text(errors="replace").rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(file.parent.name))
+    found = [number]
+    for one in found:  # grows meanwhile
+        found += children.get(one, [])
+    return found[1:]

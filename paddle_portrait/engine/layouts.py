@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paddle_portrait.console import logger, track
-from paddle_portrait.engine.distributed import launch_command
+from paddle_portrait.engine.distributed import launch_command, run_within
 from paddle_portrait.errors import UserError
 
 LEAST_IMAGES = 4
@@ -88,7 +88,7 @@ def seconds_a_step(flags: Sequence[str], layout: Layout) -> float:
         command, environment = launch_command(
             [str(script), str(result), *flags], layout.processes, str(Path(folder) / "workers"), layout.threads
         )
-        subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=_TRIAL_SECONDS)
+        run_within(_TRIAL_SECONDS, command, environment)
         return float(json.loads(result.read_text(encoding="utf-8"))["seconds_a_step"])
 
 

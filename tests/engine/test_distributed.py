@@ -4,12 +4,14 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from paddle_portrait.engine.checkpoint import load_checkpoint
+from paddle_portrait.engine.distributed import run_within
 from paddle_portrait.engine.history import read_history
 from paddle_portrait.engine.layouts import layouts
 
@@ -95,6 +97,26 @@ def test_auto_tries_every_layout_and_trains_in_the_quickest(config_file, tmp_pat
     taken = [(int(one), other) for one, other, mark in told if mark]
     environment = load_checkpoint(tmp_path / "run" / "iter_2").state["environment"]
     assert taken == [(environment["processes"], environment["threads"])]
+
+
+# Two children in sessions of their own, as Paddle's launcher starts its ranks; each counts on.
+_LAUNCHER = r"""
+import subprocess, sys
+rank = "import sys, time\nwhile True:\n    print('x', flush=True, file=open(sys.argv[1], 'a'))\n    time.sleep(0.05)"
+ranks = [subprocess.Popen([sys.executable, "-c", rank, file], start_new_session=True) for file in sys.argv[1:]]
+for one in ranks:
+    one.wait()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="descendants are found in /proc")
+def test_a_trial_over_its_time_is_ended_with_all_its_ranks(tmp_path):
+    ranks = [tmp_path / "0", tmp_path / "1"]
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_within(5, [sys.executable, "-c", _LAUNCHER, *map(str, ranks)], dict(os.environ))
+    sizes = [rank.stat().st_size for rank in ranks]
+    time.sleep(0.5)
+    assert [rank.stat().st_size for rank in ranks] == sizes
 
 
 @pytest.mark.parametrize(
