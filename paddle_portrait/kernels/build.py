@@ -1,7 +1,8 @@
 """Compiling the kernels on the user's machine: once, behind a lock, into a cache that notices damage.
 
-The compiler may use all that this processor has (``-march=native``), so the cache is keyed by processor, compiler,
-Paddle and sources. What is built never leaves the machine.
+The compiler may use all that this processor has (``-march=native``), so the cache is keyed by processor, compiler, its
+flags, Paddle and sources. What is built never leaves the machine. A build that failed is remembered for an hour by its
+log, so that neither the other processes of a run nor its next starts compile in vain, one after the other.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,8 +25,13 @@ from paddle_portrait.console import logger
 
 SOURCES = Path(__file__).parent / "csrc"
 LIBRARY = "portrait_kernels"
+FAILURE_LOG = "build.log"  # what the compiler said, of a failed build only
 COMPILE_FLAGS = ["-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math"]
 LOCK_TIMEOUT_S = 900.0
+RETRY_AFTER_S = 3600.0
+# What setuptools reads: the compilers, and what it gives them.
+COMPILERS = {"CC": "gcc", "CXX": "g++"}
+FLAG_VARIABLES = ("CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS", "LDSHARED")
 
 # Run in a child: setuptools' output is caught there, and a second load() of one name in one process loses the ops.
 _BUILD_SCRIPT = """
@@ -43,7 +51,8 @@ def build_key() -> str:
     """Return the digest of all that a built library depends on."""
     import paddle
 
-    parts = [processor(), _compiler(), paddle.__version__, platform.python_version(), " ".join(COMPILE_FLAGS)]
+    parts = [processor(), *_compilers(), paddle.__version__, platform.python_version(), " ".join(COMPILE_FLAGS)]
+    parts += [f"{name}={os.environ.get(name, '')}" for name in FLAG_VARIABLES]
     digest = hashlib.sha256("\n".join(parts).encode())
     for source in sorted(SOURCES.iterdir()):
         digest.update(source.name.encode() + source.read_bytes())
@@ -56,7 +65,7 @@ def built_library() -> Path:
     Safe to call from several processes at once: one builds, the others wait for it.
 
     Raises:
-        BuildError: no compiler, no place to write, or the compiler failed.
+        BuildError: no compiler, no place to write, or the compiler failed, now or less than an hour ago.
     """
     from filelock import FileLock, Timeout
 
@@ -66,12 +75,30 @@ def built_library() -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         with FileLock(directory / "build.lock", timeout=LOCK_TIMEOUT_S):
             if not _is_sound(library):
+                _refuse_what_failed_lately(directory / FAILURE_LOG)
                 _build(library)
     except Timeout:
         raise BuildError(f"another process has been building them for {LOCK_TIMEOUT_S:.0f} s") from None
     except OSError as error:
         raise BuildError(f"cannot write to {directory}: {error.strerror or error}") from None
     return library
+
+
+def _refuse_what_failed_lately(log: Path) -> None:
+    """Raise what :func:`_build` raised when it wrote ``log``, unless that is long ago."""
+    try:
+        age = time.time() - log.stat().st_mtime
+    except FileNotFoundError:
+        return
+    if age < RETRY_AFTER_S:
+        raise _failure(log)
+
+
+def _failure(log: Path) -> BuildError:
+    minutes = RETRY_AFTER_S / 60
+    return BuildError(
+        f"the compiler failed; after {minutes:.0f} minutes or with another one it is tried again: see {log}"
+    )
 
 
 def _is_sound(library: Path) -> bool:
@@ -112,25 +139,30 @@ def _build(library: Path) -> None:
         )
         built = Path(scratch) / LIBRARY / f"{LIBRARY}.so"
         if done.returncode != 0 or not built.is_file():
-            log = library.parent / "build.log"
+            log = library.parent / FAILURE_LOG
             log.write_text(done.stdout, encoding="utf-8")
-            raise BuildError(f"the compiler failed, see {log}")
+            raise _failure(log)
         _digest_file(library).unlink(missing_ok=True)
         os.replace(built, library)
     _digest_file(library).write_text(_digest(library))
 
 
-@lru_cache(maxsize=1)
-def _compiler() -> str:
-    """Return the version line of the compiler that setuptools will call.
+def _compilers() -> list[str]:
+    """Return command and version line of the compilers that setuptools will call.
 
     Raises:
         BuildError: there is none, or none for this platform.
     """
     if not sys.platform.startswith("linux"):
         raise BuildError(f"they are built on Linux only, not on {sys.platform}")
-    for name in ("gcc", "g++"):
-        if shutil.which(name) is None:
-            raise BuildError(f"no C++ compiler: '{name}' is not on PATH")
-    done = subprocess.run(["g++", "--version"], capture_output=True, text=True, check=False)
+    commands = [os.environ.get(variable) or usual for variable, usual in COMPILERS.items()]
+    return [f"{command}: {_version(command)}" for command in commands]
+
+
+@lru_cache
+def _version(command: str) -> str:
+    words = shlex.split(command)
+    if shutil.which(words[0]) is None:
+        raise BuildError(f"no C++ compiler: '{words[0]}' is not on PATH")
+    done = subprocess.run([*words, "--version"], capture_output=True, text=True, check=False)
     return done.stdout.splitlines()[0] if done.stdout else "unknown"

@@ -62,6 +62,17 @@ def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
     return out, errors
 
 
+def broken_tools(tmp_path: Path) -> str:
+    """Return a PATH with compilers that fail, and that note each call but the question for their version."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("gcc", "g++"):
+        note = f'case "$*" in --version) ;; *) echo "$@" >> {tools}/calls ;; esac'
+        (tools / name).write_text(f"#!/bin/sh\n{note}\necho broken compiler\nexit 1\n")
+        (tools / name).chmod(0o755)
+    return f"{tools}:/usr/bin:/bin"
+
+
 def test_two_processes_build_once_and_damage_is_mended(sources: Path, tmp_path: Path) -> None:
     if not any((Path(folder) / "g++").exists() for folder in os.environ["PATH"].split(os.pathsep)):
         pytest.skip("no compiler")
@@ -93,6 +104,24 @@ def test_changed_sources_are_another_build(sources: Path, monkeypatch: pytest.Mo
     assert build.build_key() != before
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"), [("CXX", "g++ -m64"), ("CC", "gcc -m64"), ("CFLAGS", "-O1"), ("LDFLAGS", "-s")]
+)
+def test_another_compiler_and_other_flags_are_another_build(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from paddle_portrait.kernels import build
+
+    for name in (*build.COMPILERS, *build.FLAG_VARIABLES):
+        monkeypatch.delenv(name, raising=False)
+    try:
+        before = build.build_key()
+    except build.BuildError as error:
+        pytest.skip(str(error))
+    monkeypatch.setenv(variable, value)
+    assert build.build_key() != before
+
+
 def test_without_a_compiler_training_takes_the_stock_path_and_says_so_once(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     out, errors = finish(start(_TRAIN, tmp_path / "cache", path=str(tmp_path / "empty")))
@@ -103,14 +132,32 @@ def test_without_a_compiler_training_takes_the_stock_path_and_says_so_once(tmp_p
 
 
 def test_a_failing_compiler_is_reported_with_its_log(sources: Path, tmp_path: Path) -> None:
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    for name in ("gcc", "g++"):
-        (tools / name).write_text("#!/bin/sh\necho broken compiler\nexit 1\n")
-        (tools / name).chmod(0o755)
-    out, _ = finish(start(_BUILD, tmp_path / "cache", sources, path=f"{tools}:/usr/bin:/bin"))
-    assert out.startswith("failed the compiler failed, see ")
+    out, _ = finish(start(_BUILD, tmp_path / "cache", sources, path=broken_tools(tmp_path)))
+    assert out.startswith("failed the compiler failed; after 60 minutes or with another one it is tried again: see ")
     assert "broken compiler" in Path(out.split()[-1]).read_text()
+
+
+def test_what_failed_is_not_compiled_again_until_its_time_is_over(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from paddle_portrait.kernels import build
+
+    monkeypatch.setattr(build, "SOURCES", sources)
+    monkeypatch.setenv("PATH", broken_tools(tmp_path))
+    monkeypatch.setenv("PADDLE_PORTRAIT_CACHE", str(tmp_path / "cache"))
+    calls = tmp_path / "tools" / "calls"
+
+    def log_of_failure() -> Path:
+        with pytest.raises(build.BuildError, match="the compiler failed") as failure:
+            build.built_library()
+        return Path(str(failure.value).split()[-1])
+
+    log = log_of_failure()
+    once = calls.read_text()
+    assert log_of_failure() == log and calls.read_text() == once
+    long_ago = log.stat().st_mtime - 3700
+    os.utime(log, (long_ago, long_ago))
+    assert log_of_failure() == log and calls.read_text() != once
 
 
 def test_on_is_an_error_where_they_cannot_be_built(tmp_path: Path) -> None:
