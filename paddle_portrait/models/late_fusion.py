@@ -38,7 +38,9 @@ class LateFusion(nn.Layer):
         pretrained: zoo name or path of weights of the whole.
 
     Raises:
-        UserError: no network, or not one size, scale, shift and share for each.
+        UserError: no network, not one size, scale, shift and share for each, a size that is none, or a network that
+            is known to have more classes than two; at the first call, a network that turns out to, or a picture
+            that has not three channels.
     """
 
     num_classes = 1
@@ -57,10 +59,12 @@ class LateFusion(nn.Layer):
         count = len(networks)
         if count == 0:
             raise UserError("LateFusion: networks is empty; give at least one.")
-        self.sizes = _one_each("sizes", sizes, None, count)
+        self.sizes = [_size(index, one) for index, one in enumerate(_one_each("sizes", sizes, None, count))]
         self.input_scales = _one_each("input_scales", input_scales, 1.0, count)
         self.input_shifts = _one_each("input_shifts", input_shifts, 0.0, count)
         shares = _one_each("shares", shares, 1.0 / count, count)
+        for index, network in enumerate(networks):
+            _check_classes(index, getattr(network, "num_classes", 1))
         self.networks = nn.LayerList(networks)
         self.mean = conv2d(count, 1, bias=False)
         self.mean.weight.set_value(paddle.to_tensor(shares, dtype="float32").reshape(self.mean.weight.shape))
@@ -73,6 +77,11 @@ class LateFusion(nn.Layer):
 
     def forward(self, x: paddle.Tensor) -> SegOutput:
         """Map float N×3×H×W, normalised as the config says, to logits N×1×H×W."""
+        if x.shape[1] != 3:
+            raise UserError(
+                f"LateFusion: the picture has {x.shape[1]} channels, and 3 are allowed: its correction looks at "
+                "colours alone. Leave SimulatePrior and img_channels out, and networks with in_channels: 4."
+            )
         logits = paddle.concat([self._answer(index, x) for index in range(len(self.networks))], axis=1)
         correction = self.correct(nn.functional.relu(self.look(paddle.concat([logits, x], axis=1))))
         return SegOutput(self.mean(logits) + correction)
@@ -84,12 +93,31 @@ class LateFusion(nn.Layer):
         scale, shift = self.input_scales[index], self.input_shifts[index]
         if (scale, shift) != (1.0, 0.0):
             seen = seen * scale + shift
-        logit = _logit(as_seg_output(self.networks[index](seen)).logits)
+        logits = as_seg_output(self.networks[index](seen)).logits
+        _check_classes(index, logits.shape[1])
+        logit = logits if logits.shape[1] == 1 else logits[:, 1:] - logits[:, :1]
         return logit if size is None else resize_bilinear(logit, own)
 
 
-def _logit(logits: paddle.Tensor) -> paddle.Tensor:
-    return logits if logits.shape[1] == 1 else logits[:, 1:] - logits[:, :1]
+def _check_classes(index: int, count: int) -> None:
+    if count not in (1, 2):
+        raise UserError(
+            f"LateFusion: networks[{index}] has {count} classes; allowed is num_classes: 1 (one logit) or 2 "
+            "(background and person)."
+        )
+
+
+def _size(index: int, size: Sequence[int] | None) -> tuple[int, int] | None:
+    """Return (width, height)."""
+    if size is None:
+        return None
+    is_pair = isinstance(size, Sequence) and not isinstance(size, str) and len(size) == 2
+    if not is_pair or not all(isinstance(side, int) and side > 0 for side in size):
+        raise UserError(
+            f"LateFusion: sizes[{index}] is {size!r}; allowed is [width, height], two whole numbers above 0, or null "
+            "for the picture's own."
+        )
+    return size[0], size[1]
 
 
 def _one_each(name: str, values: Sequence[Value] | None, default: Value, count: int) -> list[Value]:

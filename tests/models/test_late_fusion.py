@@ -87,6 +87,31 @@ def test_the_correction_can_learn_what_no_network_knows() -> None:
     assert losses[-1] < 0.7 * losses[0]
 
 
+class ThreeClasses(nn.Layer):
+    """The colours as they are, for three classes; says so beforehand where it is told to."""
+
+    def __init__(self, num_classes: int | None = None) -> None:
+        super().__init__()
+        if num_classes is not None:
+            self.num_classes = num_classes
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        """Map N×3×H×W to N×3×H×W."""
+        return x
+
+
+def test_a_network_that_turns_out_to_have_three_classes_is_refused() -> None:
+    network = LateFusion([Brightness(), ThreeClasses()])
+    with pytest.raises(UserError, match=r"networks\[1\] has 3 classes"):
+        network(paddle.to_tensor(picture()))
+
+
+def test_a_picture_with_a_prior_is_refused() -> None:
+    x = paddle.concat([paddle.to_tensor(picture())] * 2, axis=1)[:, :4]
+    with pytest.raises(UserError, match=r"has 4 channels, and 3 are allowed"):
+        LateFusion([Brightness()])(x)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -94,6 +119,11 @@ def test_the_correction_can_learn_what_no_network_knows() -> None:
         ({"networks": [Brightness()], "shares": [0.5, 0.5]}, "1 networks need 1 shares, not 2"),
         ({"networks": [Brightness(), Brightness()], "input_scales": [1]}, "2 networks need 2 input_scales, not 1"),
         ({"networks": [Brightness()], "sizes": [None, [8, 8]]}, "1 networks need 1 sizes, not 2"),
+        ({"networks": [Brightness()], "sizes": [256]}, r"sizes\[0\] is 256; allowed is \[width, height\]"),
+        ({"networks": [Brightness(), Brightness()], "sizes": [None, [256]]}, r"sizes\[1\] is \[256\]; allowed"),
+        ({"networks": [Brightness()], "sizes": [[0, 8]]}, r"sizes\[0\] is \[0, 8\]; allowed"),
+        ({"networks": [Brightness()], "sizes": [[8, 8.5]]}, r"sizes\[0\] is \[8, 8.5\]; allowed"),
+        ({"networks": [ThreeClasses(3)]}, r"networks\[0\] has 3 classes; allowed is num_classes: 1 .* or 2"),
     ],
 )
 def test_wrong_arguments_are_said(arguments: dict[str, object], message: str) -> None:
