@@ -1,13 +1,15 @@
 """Milliseconds of one core for reading and augmenting one photo of 384x512 (width x height) into 192x192 or 224x224.
 
 The clock counts the processor time of this process, so that other work on the machine blurs it little. PaddleSeg's
-transforms of the same names and arguments are measured beside ours where the package is installed.
+transforms of the same names and arguments are measured beside ours where the package is installed. Writes the table of
+docs/augmentation.md; ``--table`` writes it from the figures that are there.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,7 +18,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from _record import record
+from _page import write_between
+from _record import RESULTS, record
 
 from paddle_portrait.data.sample import Sample
 from paddle_portrait.data.transforms import Pipeline
@@ -43,6 +46,15 @@ CHAINS = {
     ],
 }
 SIZE_HW = (512, 384)
+NAME = "augmentation_cost"
+WORDS = {
+    "pp_humanseg": "the standard one, PP-HumanSeg's, at 192×192",
+    "scale_and_crop": "the same, scaled straight to the size that the window is cut from",
+    "portrait_net_224": "PortraitNet at 224×224",
+    "portrait_net_video_224": "the same with `SimulatePrior`",
+    "prisma_224": "Prisma at 224×224",
+    "video_call_224": "video calls, on photos at full size, at 224×224",
+}
 
 
 def our_chains(backgrounds: str) -> dict[str, list[dict[str, Any]]]:
@@ -140,11 +152,31 @@ def reading(photo: Sample, repeats: int) -> dict[str, float]:
         }
 
 
+def table(figures: dict[str, Any]) -> str:
+    """Return the figures as Markdown."""
+    lines = ["| chain | ms | PaddleSeg's transforms, ms |", "|---|---|---|"]
+    for name, words in WORDS.items():
+        theirs = figures[name].get("paddleseg_all")
+        lines.append(f"| {words} | {figures[name]['ours']['all']:.2f} | {'' if theirs is None else f'{theirs:.2f}'} |")
+    reading = figures["reading"]
+    lines.append(f"| reading photo and mask, before any of these | {reading['photo'] + reading['mask']:.2f} | |")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Measure and write ``results/augmentation_cost.json``."""
+    """Measure, record, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=256, help="images a round (default: 256)")
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--table", action="store_true", help="write the table alone, from the figures that are there")
+    arguments = parser.parse_args()
+    if not arguments.table:
+        record(NAME, _rounded(measure(arguments.repeats)))
+    figures = json.loads((RESULTS / f"{NAME}.json").read_text(encoding="utf-8"))["figures"]
+    print(f"written: {write_between('augmentation.md', f'{NAME}.py', table(figures))}")
+
+
+def measure(repeats: int) -> dict[str, Any]:
+    """Return the cost of reading and of every chain."""
     cv2.setNumThreads(1)
     photo = make_photo()
     figures: dict[str, Any] = {"unit": "ms of one core an image", "reading": reading(photo, repeats)}
@@ -158,8 +190,7 @@ def main() -> None:
             cv2.imwrite(str(Path(folder, f"{number}.jpg")), room)
         for name, nodes in our_chains(folder).items():
             figures[name] = {"ours": our_chain(nodes, photo, repeats)}
-    rounded = _rounded(figures)
-    record("augmentation_cost", rounded)
+    return figures
 
 
 def _rounded(value: Any) -> Any:
