@@ -3,7 +3,8 @@
 python benchmarks/growth.py            # trains and predicts, minutes
 python benchmarks/growth.py --picture  # draws docs/images/growth.png and writes the table of docs/benchmarks.md alone
 
-Video and server are taken from the results of video_memory.py and server_throughput.py.
+Video and server are not measured here, nor kept in growth.json: table and picture take them from the results of
+video_memory.py and server_throughput.py.
 
 Every measurement is a process of its own. The slope is that of a straight line through the logarithms: 0 means that the
 cost does not grow, 1 that it doubles with the size.
@@ -115,7 +116,8 @@ def curves(figures: dict[str, Any], part: str) -> Iterator[tuple[str, list[float
 
 
 def table(figures: dict[str, Any]) -> str:
-    """Return the figures as Markdown."""
+    """Return the figures, and those of video and server, as Markdown."""
+    figures = {**figures, "video": video(), "server": server()}
     lines = ["| what | grows with | from | to | slope |", "|---|---|---|---|---|"]
     for part, (unit, _) in PARTS.items():
         for words, sizes, costs in curves(figures, part):
@@ -125,10 +127,11 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def draw(figures: dict[str, Any], path: Path) -> None:
-    """Draw one panel a part, both axes logarithmic; the legend names the slopes."""
+    """Draw one panel a part, video and server too, both axes logarithmic; the legend names the slopes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    figures = {**figures, "video": video(), "server": server()}
     figure = Figure(figsize=(9.6, 7.2), layout="constrained")
     FigureCanvasAgg(figure)
     for panel, (part, (unit, _)) in zip(figure.subplots(2, 2).ravel(), PARTS.items(), strict=True):
@@ -158,8 +161,7 @@ def main() -> None:
     if not arguments.picture:
         if not (PHOTOS / "train.txt").is_file():
             parser.error("data/mini_portraits is missing: run `python data/download_data.py` first")
-        grown = {"training": training(arguments.entries), "prediction": prediction(arguments.megapixels)}
-        record(NAME, {**grown, "video": video(), "server": server()})
+        record(NAME, {"training": training(arguments.entries), "prediction": prediction(arguments.megapixels)})
     figures = read(NAME)
     draw(figures, ROOT / "docs" / "images" / "growth.png")
     print(f"written: {write_between('benchmarks.md', f'{NAME}.py', table(figures))}")

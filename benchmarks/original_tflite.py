@@ -1,14 +1,17 @@
 """Our exports of MediaPipe's selfie networks beside LiteRT (XNNPACK) on the original files, one thread, in turns.
 
 python benchmarks/original_tflite.py
+python benchmarks/original_tflite.py --table  # the table alone, from the figures that are there
 
 Needs data/checkpoints (data/README.md) and ai-edge-litert. Processor time, ONNX Runtime and OpenVINO in float32.
-Ratios above 1 are quicker than LiteRT. The difference is the largest of a probability, on noise.
+Ratios above 1 are quicker than LiteRT. The difference is the largest of a probability, on noise. Writes a table of
+docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
@@ -16,7 +19,8 @@ from typing import Any
 
 import numpy as np
 from _exports import exported
-from _record import ROOT, record
+from _page import write_between
+from _record import RESULTS, ROOT, record
 
 sys.path.insert(0, str(ROOT))
 NAME = "original_tflite"
@@ -68,13 +72,31 @@ def measure(name: str, file: Path) -> dict[str, Any]:
     }
 
 
+def table(figures: dict[str, Any]) -> str:
+    """Return the figures as Markdown."""
+    head = ["network", "LiteRT, ms", "ONNX Runtime, ms", "times as fast", "OpenVINO, ms", "times as fast"]
+    lines = [f"| {' | '.join([*head, 'largest difference'])} |", "|" + "---|" * (len(head) + 1)]
+    for name, entry in figures.items():
+        cells = [f"`{name}`", f"{entry['ms']['litert']:.2f}"]
+        for target in FORMATS:
+            there = target in entry["ms"]
+            cells += [f"{entry['ms'][target]:.2f}", f"{entry['times_litert'][target]:.2f}"] if there else ["–", "–"]
+        cells.append(f"{max(entry['max_abs_diff'].values()):.0e}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Measure and record."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    folder = ROOT / "data" / "checkpoints" / "mediapipe_selfie"
-    if not folder.is_dir():
-        raise SystemExit("data/checkpoints is missing: see data/README.md")
-    record(NAME, {name: measure(name, folder / file) for name, file in FILES.items()})
+    """Measure, record, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--table", action="store_true", help="write the table alone")
+    if not parser.parse_args().table:
+        folder = ROOT / "data" / "checkpoints" / "mediapipe_selfie"
+        if not folder.is_dir():
+            raise SystemExit("data/checkpoints is missing: see data/README.md")
+        record(NAME, {name: measure(name, folder / file) for name, file in FILES.items()})
+    figures = json.loads((RESULTS / f"{NAME}.json").read_text(encoding="utf-8"))["figures"]
+    print(f"written: {write_between('benchmarks.md', f'{NAME}.py', table(figures))}")
 
 
 if __name__ == "__main__":

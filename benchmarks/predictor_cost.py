@@ -2,14 +2,17 @@
 
 python benchmarks/predictor_cost.py                 # a minute
 python benchmarks/predictor_cost.py --frames 1000   # frames of the memory trial (default: 1000)
+python benchmarks/predictor_cost.py --table         # the table alone, from the figures that are there
 
 One thread of OpenCV. Medians of 200 calls: resize, normalise and layout; the probability back at 720p; the call; the
 network alone. Memory after the first tenth of the frames against memory after all of them.
+Writes a table of docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 import time
@@ -18,9 +21,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _record import ROOT, record
+from _page import write_between
+from _record import RESULTS, ROOT, record
 
 sys.path.insert(0, str(ROOT))
+NAME = "predictor_cost"
 MODEL, FRAME_HW, CALLS = "humanseg_lite_2020", (720, 1280), 200
 
 
@@ -58,11 +63,30 @@ def growth(call: Callable[[], Any], frames: int) -> dict[str, Any]:
     return grown
 
 
+def table(figures: dict[str, Any]) -> str:
+    """Return the figures as Markdown."""
+    spent, grown = figures["ms"], figures["growth"]
+    head = ("resize, normalise, layout, ms", "network, ms", "back to 720p, ms", "the whole call, ms")
+    head += (f"grown over {grown['frames']:,} frames: traced, bytes", "resident, KiB")
+    cells = [f"{spent[part]:.3f}" for part in ("prepare", "network", "restore", "call")]
+    cells += [f"{grown['traced_bytes']:,}", f"{grown['resident_kib']:,}"]
+    return "\n".join([f"| {' | '.join(head)} |", "|" + "---|" * len(head), f"| {' | '.join(cells)} |"])
+
+
 def main() -> None:
-    """Measure and record."""
+    """Measure, record, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=1000)
+    parser.add_argument("--table", action="store_true", help="write the table alone")
     arguments = parser.parse_args()
+    if not arguments.table:
+        record(NAME, measure(arguments.frames))
+    figures = json.loads((RESULTS / f"{NAME}.json").read_text(encoding="utf-8"))["figures"]
+    print(f"written: {write_between('benchmarks.md', f'{NAME}.py', table(figures))}")
+
+
+def measure(frames: int) -> dict[str, Any]:
+    """Time the parts of a call, and watch the memory over many."""
     import cv2
     import numpy as np
 
@@ -73,7 +97,7 @@ def main() -> None:
     frame = np.random.default_rng(0).integers(0, 256, (*FRAME_HW, 3), np.uint8)
     tensor, geometry = predictor.prepare(frame)
     person = predictor.person_at_network_size(tensor)[0]
-    figures = {
+    return {
         "model": MODEL,
         "frame_hw": list(FRAME_HW),
         "ms": {
@@ -82,9 +106,8 @@ def main() -> None:
             "network": median_ms(lambda: predictor.person_at_network_size(tensor)),
             "call": median_ms(lambda: predictor(frame)),
         },
-        "growth": growth(lambda: predictor(frame), arguments.frames),
+        "growth": growth(lambda: predictor(frame), frames),
     }
-    record("predictor_cost", figures)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,25 @@ def test_the_table_is_that_of_the_results(page: str, script: str, table: str, te
     assert text == made, f"run: python benchmarks/{script}.py"
 
 
+def test_nothing_is_above_the_machines_peak() -> None:
+    lines = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8").splitlines()
+    shares, column = [], None
+    for line in lines:
+        cells = line.split("|")
+        if " of the peak " in cells:
+            column = cells.index(" of the peak ")
+        elif len(cells) < 2:
+            column = None
+        elif column is not None and cells[column].strip().endswith("%"):
+            shares.append(int(cells[column].strip("% ")))
+    assert len(shares) > 20 and max(shares) <= 100
+
+
+def test_growth_keeps_no_copy_of_what_others_measured() -> None:
+    figures = json.loads((BENCHMARKS / "results" / "growth.json").read_text(encoding="utf-8"))["figures"]
+    assert set(figures) == {"training", "prediction"}
+
+
 def test_every_result_names_its_command_and_that_command_is_here() -> None:
     for file in sorted((BENCHMARKS / "results").glob("*.json")):
         entry = json.loads(file.read_text(encoding="utf-8"))
