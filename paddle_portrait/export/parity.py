@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 PARITY_FILE = "parity.json"
 
+_OTHERS = "it is for other processors than this machine's"
+
 _PORTRAITS = 4
 _PORTRAIT_HW = (256, 192)
 # Where any size goes, networks are tried at these too; encoders need sides that halve five or six times.
@@ -87,7 +89,8 @@ class Trial:
 class TargetParity:
     """One target's entry in ``parity.json``. Differences are between probabilities, so at most 1.
 
-    ``ran`` False means that this machine cannot run the target; ``passed`` is None then, and nothing is proved.
+    ``ran`` False means that this machine cannot run the target, for the reason ``why``; ``passed`` is None then, and
+    nothing is proved.
     ``limit`` is the most that ``limited`` (``"max_abs_diff"``) may be, or the least (``"mask_iou"``).
 
     ``mask_iou`` is that of the inputs for which the network's mask has both classes; None: there are none. For the
@@ -114,6 +117,7 @@ class TargetParity:
     worst_trial: int | None = None
     photos: int = 0
     rewrites: list[dict[str, Any]] = field(default_factory=list)
+    why: str | None = None
 
 
 def make_trials(
@@ -220,7 +224,8 @@ def measure(directory: Path, name: str, trials: Sequence[Trial], output_op: str)
     deploy = DeployFile.read(directory)
     files = deploy.targets[name]
     operators = load_target(name).count_operators(directory, files)
-    checked = _Checked(directory, deploy, name, trials, output_op, dict(sorted(operators.items())))
+    few = _spread(trials, getattr(load_target(name), "MOST_TRIALS", len(trials)))
+    checked = _Checked(directory, deploy, name, few, output_op, dict(sorted(operators.items())))
     found = {name: checked.run(files, limit_of(name))}
     rewrites = getattr(load_target(name), "rewrites", None)
     if rewrites is not None:
@@ -228,9 +233,19 @@ def measure(directory: Path, name: str, trials: Sequence[Trial], output_op: str)
     limits = variant_limits_of(name)
     for variant in files.variants:
         entry = files.variant(variant)
-        limit = limits.get(variant)
-        found[f"{name}/{variant}"] = checked.run(entry, limit) if limit else checked.not_run(entry, limit_of(name))
+        found[f"{name}/{variant}"] = (
+            checked.run(entry, limits[variant])
+            if variant in limits
+            else checked.not_run(entry, limit_of(name), _OTHERS)
+        )
     return found
+
+
+def _spread(trials: Sequence[Trial], most: int) -> Sequence[Trial]:
+    """Return at most that many trials, the first and the last among them: portraits and noise."""
+    if len(trials) <= most:
+        return trials
+    return [trials[round(place)] for place in np.linspace(0, len(trials) - 1, most)]
 
 
 @dataclass(frozen=True)
@@ -244,9 +259,10 @@ class _Checked:
     output_op: str
     operators: dict[str, int]
 
-    def not_run(self, files: TargetFiles, limit: Limit) -> TargetParity:
+    def not_run(self, files: TargetFiles, limit: Limit, why: str) -> TargetParity:
         """Return the entry of files that nothing here runs."""
-        return TargetParity(False, None, *limit, None, None, None, None, self._bytes(files), self.operators, None)
+        size = self._bytes(files)
+        return TargetParity(False, None, *limit, None, None, None, None, size, self.operators, None, why=why)
 
     def run(self, files: TargetFiles, limit: Limit) -> TargetParity:
         """Compare the answers of ``files`` with the trained network's."""
@@ -254,7 +270,7 @@ class _Checked:
             backend = open_target(self.name, self.directory, files)
         except CannotRunHereError as error:
             logger.warning("target %s was written but not checked: %s", self.name, error)
-            return self.not_run(files, limit)
+            return self.not_run(files, limit, str(error))
         predictor = Predictor(self.directory, self.deploy, self.name, backend)
         differences, finite, masks = [], True, MaskAgreement()
         for trial in self.trials:

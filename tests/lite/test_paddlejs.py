@@ -12,9 +12,15 @@ import pytest
 from paddle import nn
 
 from paddle_portrait.convert.readers import paddlejs as reader
-from paddle_portrait.export import ExportError, export_model
+from paddle_portrait.export import ExportError, browser_runner, export_model
 from paddle_portrait.export.paddlejs_rules import KNOWN
 from paddle_portrait.export.targets import paddlejs as target
+
+
+@pytest.fixture(autouse=True)
+def no_browser(monkeypatch) -> None:
+    """The files alone are looked at here; tests/web has what a browser makes of them."""
+    monkeypatch.setattr(browser_runner, "BROWSERS", ())
 
 
 def export(network: nn.Layer, transforms: list[dict], directory: Path, **options) -> Path:
@@ -115,6 +121,17 @@ def test_the_files_are_as_paddlejs_reads_them(build_network, transforms, tmp_pat
     assert (folder / "chunk_1.dat").stat().st_size == 4 * values
     proof = json.loads((tmp_path / "e/parity.json").read_text())["targets"]["paddlejs"]
     assert proof["limit"] == 2e-3 and proof["bytes"] == sum(path.stat().st_size for path in folder.iterdir())
+
+
+def test_what_is_missing_to_run_them_is_named(build_network, transforms, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(browser_runner, "PACKAGES", tmp_path)
+    export(build_network(), transforms, tmp_path / "e")
+    entry = json.loads((tmp_path / "e/parity.json").read_text())["targets"]["paddlejs"]
+    assert (entry["ran"], entry["passed"], entry["max_abs_diff"]) == (False, None, None)
+    assert (
+        ".ci/install_browser.sh" in entry["why"] and "npm ci --ignore-scripts --prefix deploy/paddlejs" in entry["why"]
+    )
+    assert "\n" not in entry["why"]
 
 
 def test_weights_in_several_files(build_network, transforms, tmp_path, monkeypatch) -> None:

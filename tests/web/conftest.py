@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,6 +20,7 @@ import numpy as np
 import pytest
 
 from paddle_portrait.data.synthesis import render_portrait
+from paddle_portrait.export import browser_runner
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # pytest imports by file: `looks` is found so
 
@@ -59,15 +61,34 @@ def node() -> str:
     return str(path)
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one process at a time in: the tests run in several."""
+    lock_file = ROOT / "output" / "web_page.lock"
+    lock_file.parent.mkdir(exist_ok=True)
+    with lock_file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def paddlejs(node: str) -> None:
+    """Make sure that exports for Paddle.js can be run here."""
+    with _alone():
+        if not (PAGE / "node_modules" / ".package-lock.json").is_file():
+            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(PAGE)]
+            subprocess.run(command, env=environment(), capture_output=True, check=False)
+    lacks = browser_runner.missing()
+    if lacks:
+        give_up(lacks)
+
+
 @pytest.fixture(scope="session")
 def site(node: str) -> Path:
     """Return the folder of the built page; it is built when a source is newer."""
     dist = PAGE / "dist"
     sources = [*(PAGE / "src").rglob("*"), *PAGE.glob("*.*"), *(ROOT / "paddle_portrait" / "zoo").glob("*.*")]
-    lock_file = ROOT / "output" / "web_page.lock"
-    lock_file.parent.mkdir(exist_ok=True)
-    with lock_file.open("w") as lock:  # the tests run in several processes
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone():
         built = (dist / "index.html").stat().st_mtime if (dist / "index.html").is_file() else 0
         if any(path.stat().st_mtime > built for path in sources) or not (dist / "model" / "deploy.json").is_file():
             done = subprocess.run(

@@ -17,6 +17,7 @@ It may have
   of input), asked before anything is written;
 - ``operator_names() -> set[str]``: the operators that the runtime says it has, by their names in Paddle's legacy
   format; it raises MissingPackageError where the list cannot be had;
+- ``MOST_TRIALS``: how many of the proof's inputs it is run on, where each takes long (default: all);
 - ``NEEDS_PHOTOS = True``, where no export but only ``tools/quantize.py`` can write it;
 - ``open_runner(directory, files, threads) -> Backend``, for a target that is no back end of the predictor; it raises
   :class:`~paddle_portrait.export.errors.CannotRunHereError` where the machine lacks what runs it.

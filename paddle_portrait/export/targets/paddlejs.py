@@ -17,9 +17,11 @@ from paddle_portrait.export.job import ExportJob
 from paddle_portrait.export.paddlejs_graph import INPUT, Graph, read_graph
 from paddle_portrait.export.paddlejs_rules import adapt, known_names
 from paddle_portrait.export.targets import HALF_LIMIT
+from paddle_portrait.inference.backends import Backend
 from paddle_portrait.inference.deploy_file import TargetFiles
 
 LIMIT = HALF_LIMIT  # WebGL rounds as graphics cards do
+MOST_TRIALS = 2  # a portrait and noise: drawn in software, each takes seconds
 
 _CHUNK_FLOATS = 4096 * 1024 // 4
 
@@ -51,6 +53,18 @@ def count_operators(folder: Path, files: TargetFiles) -> dict[str, int]:
     """Return how many operators of each type the graph holds."""
     kinds = (operator["type"] for operator in json.loads((folder / files.model).read_text(encoding="utf-8"))["ops"])
     return dict(Counter(kind for kind in kinds if kind not in ("feed", "fetch")))
+
+
+def open_runner(directory: Path, files: TargetFiles, threads: int | None) -> Backend:
+    """Load the files in a headless Chromium, which takes as many threads as it likes.
+
+    Raises:
+        CannotRunHereError: Chromium or the npm packages of Paddle.js are missing.
+        UserError: Paddle.js cannot load the files.
+    """
+    from paddle_portrait.export.browser_runner import BrowserRunner
+
+    return BrowserRunner(directory, files)
 
 
 def _write_chunks(graph: Graph, folder: Path) -> list[str]:
