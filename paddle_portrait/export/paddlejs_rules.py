@@ -85,12 +85,17 @@ def _objection(graph: Graph, operator: Operator) -> str | None:
 
 
 def _objection_to_spreading(graph: Graph, operator: Operator) -> str | None:
-    """Sums read the second operand beyond its sides where it is smaller; products do not. The first is never spread."""
+    """Sums read the second operand beyond its sides where it is smaller; products do not. The first is never spread.
+
+    One value a channel, as a list of them: sums take it, products take the first value for all channels.
+    """
     first, second = (graph.shapes[operator.inputs[slot][0]] for slot in "XY")
     made = graph.shapes[operator.outputs["Out"][0]]
-    along_channels = len(second) == 1 and operator.attributes.get("axis") == 1
-    clamped = operator.kind in ("elementwise_mul", "elementwise_div") and len(first) == len(second)
-    if first == made and (second == made or along_channels or clamped):
+    if operator.kind in ("elementwise_mul", "elementwise_div"):
+        spread = len(first) == len(second)
+    else:
+        spread = len(second) == 1 and operator.attributes.get("axis") == 1
+    if first == made and (second == made or spread):
         return None
     return f"Paddle.js cannot compute {operator.kind} of {first} and {second}"
 
@@ -139,14 +144,14 @@ def _prelu(graph: Graph, operator: Operator) -> list[Operator]:
     """PReLU is relu(x) - alpha · relu(-x)."""
     source, result = operator.inputs["X"][0], operator.outputs["Out"][0]
     shape, alpha = graph.shapes[source], graph.weights[operator.inputs["Alpha"][0]].reshape(-1)
-    slopes = graph.add_weight(f"{result}.alpha", np.resize(alpha, shape[1]))
+    slopes = graph.add_weight(f"{result}.alpha", np.resize(alpha, (1, shape[1], 1, 1)))
     names = {part: graph.add_like(f"{result}.{part}", shape) for part in ("above", "turned", "below", "scaled")}
     turning = {"scale": -1.0, "bias": 0.0, "bias_after_scale": True}
     return [
         Operator("relu", {"X": [source]}, {"Out": [names["above"]]}),
         Operator("scale", {"X": [source]}, {"Out": [names["turned"]]}, turning),
         Operator("relu", {"X": [names["turned"]]}, {"Out": [names["below"]]}),
-        Operator("elementwise_mul", {"X": [names["below"]], "Y": [slopes]}, {"Out": [names["scaled"]]}, {"axis": 1}),
+        Operator("elementwise_mul", {"X": [names["below"]], "Y": [slopes]}, {"Out": [names["scaled"]]}, {"axis": -1}),
         Operator("elementwise_sub", {"X": [names["above"]], "Y": [names["scaled"]]}, {"Out": [result]}, {"axis": -1}),
     ]
 

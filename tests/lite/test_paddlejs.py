@@ -33,7 +33,8 @@ def export(network: nn.Layer, transforms: list[dict], directory: Path, **options
 def compute(folder: Path, image: np.ndarray) -> np.ndarray:
     """Run a Paddle.js model by Paddle's functions, as its WebGL back end would.
 
-    That back end cuts windows at the border of the picture, and knows the border above and on the left only.
+    That back end cuts windows at the border of the picture, and knows the border above and on the left only. Of a list
+    with one factor a channel it takes the first for all.
     """
     model = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     held = {name: paddle.to_tensor(value) for name, value in reader.read(folder / "model.json").tensors.items()}
@@ -73,6 +74,8 @@ def step(kind: str, given: dict, attributes: dict, wanted: list[int]) -> paddle.
         y = given["Y"][0]
         if attributes["axis"] == 1 and y.ndim == 1:
             y = y.reshape([1, -1, 1, 1])
+            if kind in ("elementwise_mul", "elementwise_div"):
+                y = y[:, :1]
         calls = {"add": paddle.add, "sub": paddle.subtract, "mul": paddle.multiply, "div": paddle.divide}
         return calls[kind.removeprefix("elementwise_")](x[0], y)
     if kind == "pool2d":
