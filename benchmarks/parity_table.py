@@ -2,6 +2,7 @@
 
 python benchmarks/parity_table.py                     # every network, every target
 python benchmarks/parity_table.py "PortraitNet 224"   # one network; the others keep their figures
+python benchmarks/parity_table.py --format paddlejs   # one target; the others keep theirs
 python benchmarks/parity_table.py --table             # the table alone, from the figures that are there
 
 Weights are the released ones where there are any, else random ones from a fixed seed with norms that fit them: an
@@ -37,8 +38,8 @@ NETWORKS = {
 }
 
 
-def prove(config_path: str, weights: str) -> dict[str, Any]:
-    """Export one network to every target and return what ``parity.json`` says of each."""
+def prove(config_path: str, weights: str, formats: list[str] | None) -> dict[str, Any]:
+    """Export one network to ``formats``, None: all, and return what ``parity.json`` says of each."""
     from paddle_portrait.config import load_config
     from paddle_portrait.engine.trained import input_channels, load_trained
     from paddle_portrait.export import prove_each
@@ -50,7 +51,7 @@ def prove(config_path: str, weights: str) -> dict[str, Any]:
     released = (ROOT / "pretrained_model" / weights / "model.pdparams").is_file()
     network = load_trained(config, weights) if released else _with_random_weights(config)
     channels = input_channels(config, Preprocess.from_transforms(config.inference_transforms()))
-    proofs = prove_each(network, config, exportable_names(), ExportOptions("sigmoid"), channels=channels)
+    proofs = prove_each(network, config, formats or exportable_names(), ExportOptions("sigmoid"), channels=channels)
     targets = {name: _as_entry(found) for name, found in proofs.items()}
     return {"config": config_path, "weights": weights if released else f"random, seed {SEED}", "targets": targets}
 
@@ -127,6 +128,7 @@ def main() -> None:
     """Export, record, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help=f"networks (default: all of {', '.join(NETWORKS)})")
+    parser.add_argument("--format", nargs="+", metavar="FORMAT", help="these targets alone (default: all)")
     parser.add_argument("--table", action="store_true", help="write the table alone")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(NETWORKS)
@@ -136,7 +138,10 @@ def main() -> None:
     figures = json.loads(earlier.read_text(encoding="utf-8"))["figures"] if earlier.is_file() else {}
     for name in [] if arguments.table else arguments.names or NETWORKS:
         print(name, flush=True)
-        figures[name] = prove(*NETWORKS[name])
+        found = prove(*NETWORKS[name], arguments.format)
+        if arguments.format and name in figures:
+            found["targets"] = figures[name]["targets"] | found["targets"]
+        figures[name] = found
         figures = {key: figures[key] for key in NETWORKS if key in figures}
         record(NAME, figures)
     print(f"written: {write_between('deploy.md', Path(__file__).name, table(figures))}")

@@ -123,7 +123,7 @@ class BrowserRunner:
                 return body
             if kind == "lacks":
                 raise CannotRunHereError(f"this Chromium has no {body.decode()}")
-            raise UserError(f"Paddle.js: {body.decode(errors='replace')}.")
+            raise UserError(f"Paddle.js: {' '.join(body.decode(errors='replace').split())}.")
         raise UserError(f"Paddle.js did not answer within {_PATIENCE_S:.0f} seconds.")
 
 
