@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 
 packages = Path(__file__).resolve().parents[2] / "deploy/paddlejs/node_modules/@paddlejs"
-steps = [({"X": ["feed"]}, "image"), ({"X": ["image"], "Y": ["list"]}, "product"), ({"X": ["product"]}, "fetch")]
-kinds = ("feed", "elementwise_mul", "fetch")
-ops = [{"type": k, "inputs": x, "outputs": {"Out": [y]}, "attrs": {"axis": 1}} for k, (x, y) in zip(kinds, steps)]
+steps = [("feed", {"X": ["feed"]}, "image"), ("elementwise_mul", {"X": ["image"], "Y": ["list"]}, "product")]
+steps.append(("fetch", {"X": ["product"]}, "fetch"))
+ops = [{"type": kind, "inputs": x, "outputs": {"Out": [y]}, "attrs": {"axis": 1}} for kind, x, y in steps]
 shapes = {"image": [1, 2, 1, 1], "list": [2], "product": [1, 2, 1, 1]}
 variables = {name: {"name": name, "shape": shape, "persistable": name == "list"} for name, shape in shapes.items()}
 model = json.dumps({"ops": ops, "vars": variables, "chunkNum": 1, "dataLayout": "nchw"})
