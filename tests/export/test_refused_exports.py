@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import paddle
 import paddle.nn.functional as F
 import pytest
@@ -248,22 +249,35 @@ def test_the_first_layer_that_departs_is_named(randomise, transforms, tmp_path):
 
 
 class WrongOnNoise(nn.Layer):
-    """The same wrong layer behind a measure of how much neighbours differ, which only noise makes large enough."""
+    """A layer that cuts large values off, behind a measure of how much neighbours differ: noise alone has such."""
 
     def __init__(self) -> None:
         super().__init__()
         self.checker, self.spread = nn.Conv2D(3, 1, 2, bias_attr=False), nn.Conv2D(1, 2, 15, padding=7)
         self.checker.weight.set_value(paddle.to_tensor([[[[1.0, -1.0], [-1.0, 1.0]]] * 3]))
         self.spread.weight.set_value(paddle.full([2, 1, 15, 15], 5 / 225))
-        self.clip, self.last = nn.Hardtanh(-3.0, 3.0), nn.Conv2D(2, 2, 1)
+        self.clip, self.last = nn.ReLU6(), nn.Conv2D(2, 2, 1)
         self.last.weight.set_value(paddle.to_tensor([[[[1.0]], [[0.0]]], [[[0.0]], [[-1.0]]]]))
 
     def forward(self, x):
-        return self.last(F.relu(self.clip(self.spread(F.relu(self.checker(x))))) - 2.0)
+        return self.last(self.clip(self.spread(F.relu(self.checker(x)))) - 2.0)
 
 
 @pytest.mark.parametrize("input_shape", [None, (-1, -1)])
-def test_the_layer_is_sought_on_the_input_that_failed(input_shape, tmp_path):
+def test_the_layer_is_sought_on_the_input_that_failed(input_shape, tmp_path, monkeypatch):
+    honest = onnx_target.tidy
+
+    def tampered(source, target):
+        """Cut off at 3, not at 6."""
+        honest(source, target)
+        model = onnx.load(str(target))
+        ends = {node.input[2] for node in model.graph.node if node.op_type == "Clip"}
+        for tensor in model.graph.initializer:
+            if tensor.name in ends:
+                tensor.CopyFrom(onnx.numpy_helper.from_array(np.array(3.0, np.float32), tensor.name))
+        onnx.save(model, str(target))
+
+    monkeypatch.setattr(onnx_target, "tidy", tampered)
     transforms = [{"type": "Resize", "target_size": [96, 128]}, {"type": "Normalize"}]
     with pytest.raises(ParityError, match="first layer that departs is 'clip'"):
         export_model(WrongOnNoise(), transforms, tmp_path / "e", ("onnx",), "softmax", input_shape)
