@@ -140,6 +140,9 @@ def main() -> None:
         print(name, flush=True)
         found = prove(*NETWORKS[name], arguments.format)
         if arguments.format and name in figures:
+            others = figures[name]["weights"]
+            if found["weights"] != others:
+                raise SystemExit(f"{name}: the figures of its other targets are of {others}; leave --format out")
             found["targets"] = figures[name]["targets"] | found["targets"]
         figures[name] = found
         figures = {key: figures[key] for key in NETWORKS if key in figures}

@@ -21,7 +21,7 @@ from paddle_portrait.inference.backends import Backend
 from paddle_portrait.inference.deploy_file import TargetFiles
 
 LIMIT = HALF_LIMIT  # WebGL rounds as graphics cards do
-MOST_TRIALS = 2  # a portrait and noise: drawn in software, each takes seconds
+MOST_TRIALS = 3  # two portraits and noise: drawn in software, each takes seconds
 
 _CHUNK_FLOATS = 4096 * 1024 // 4
 
