@@ -155,9 +155,11 @@ def _serve(
         def do_GET(self) -> None:
             if self.path == "/input":
                 content = inputs.get()
+                if content is None:  # the end: nobody listens any more
+                    return
+            elif self.path in served:
+                content = served[self.path].read_bytes()
             else:
-                content = served[self.path].read_bytes() if self.path in served else None
-            if content is None:
                 self.send_error(404)
                 return
             kind = "text/html" if self.path == "/" else "application/octet-stream"
