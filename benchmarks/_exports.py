@@ -59,7 +59,7 @@ def _export(name: str, folder: Path, formats: Sequence[str]) -> dict[str, str]:
     config = load_config(str(zoo.find_config(name)))
     network = load_trained(config, name)
     try:
-        export_model(network, config, folder, formats, OUTPUT_OP)
+        export_model(network, config, folder, formats, OUTPUT_OP, channels=config.get("model.in_channels"))
     except UserError as error:  # one format that fails takes all of its export along
         print(f"{name}: {error}\n{name}: exporting one format after the other")
         return _export_each(network, config, folder, formats)

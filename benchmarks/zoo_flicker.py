@@ -53,10 +53,8 @@ def main() -> None:
     rows = json.loads(earlier.read_text(encoding="utf-8"))["figures"]["networks"] if earlier.is_file() else {}
     for name in arguments.names or [name for name in zoo.NAMES if zoo.weights_file(name).is_file()]:
         rows[name] = judge(name, clips)
-        print(f"{name}: {rows[name]}", flush=True)
-    clip_names = [Path(name).stem for name in TALKING]
-    networks = {name: rows[name] for name in zoo.NAMES if name in rows}
-    record(NAME, {"clips": clip_names, "frames": FRAMES, "networks": networks})
+        networks = {name: rows[name] for name in zoo.NAMES if name in rows}
+        record(NAME, {"clips": [Path(clip).stem for clip in TALKING], "frames": FRAMES, "networks": networks})
 
 
 if __name__ == "__main__":
