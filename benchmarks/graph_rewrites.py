@@ -53,8 +53,9 @@ def measure(name: str) -> dict[str, Any]:
         for way, rewrites in (("layer_by_layer", False), ("rewritten", True)):
             options = ExportOptions("sigmoid", rewrites=rewrites)
             shape = config.get("export.input_shape") or fixed_shape(config)
+            channels = config.get("model.in_channels")
             directory = export_model(
-                network, config, Path(folder) / way, ("onnx",), input_shape=shape, options=options
+                network, config, Path(folder) / way, ("onnx",), input_shape=shape, channels=channels, options=options
             ).save_dir
             files[way] = directory / "onnx" / "model.onnx"
         shape = DeployFile.read(directory).input_shape
@@ -201,8 +202,6 @@ def main() -> None:
     figures = json.loads(earlier.read_text(encoding="utf-8"))["figures"] if earlier.is_file() else {}
     for name in [] if arguments.table else arguments.names or known:
         figures[name] = measure(name)
-        print(f"{name}: {figures[name]['ms']}", flush=True)
-    if not arguments.table:
         record(NAME, figures)
     write_between("benchmarks.md", f"{NAME}.py", table(figures))
     write_between("benchmarks.md", f"{NAME}.py, nodes", nodes_table(figures))

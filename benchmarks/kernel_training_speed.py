@@ -43,7 +43,8 @@ def write_config(name: str, folder: Path, batch_size: int, iterations: int) -> P
     config = load_config(ROOT / "configs" / CONFIGS[name]).to_dict()
     dataset = {"type": "Dataset", "mode": "train", "dataset_root": str(PHOTOS), "num_classes": 2}
     dataset |= {"train_path": str(PHOTOS / "train.txt"), "cache_mb": 400}
-    config["train_dataset"] = {**dataset, "transforms": config["train_dataset"]["transforms"]}
+    recipe = config["train_dataset"]
+    config["train_dataset"] = dataset | {key: recipe[key] for key in recipe if key.endswith("transforms")}
     config["model"].pop("pretrained", None)
     for key in ("stages", "ema", "val_dataset", "test_dataset", "epochs"):
         config.pop(key, None)

@@ -21,6 +21,9 @@ from paddle_portrait.inference.deploy_file import DEPLOY_FILE, DeployFile, Targe
 
 _PORTRAITS = 4
 _PORTRAIT_HW = (256, 192)
+_REMEDIES = {
+    "onnx_fp16": " tools/export.py --format onnx_fp16 makes one that keeps the weights which cannot bear it in float32."
+}
 
 
 def compare(
@@ -97,7 +100,7 @@ def place(
     if not parity.passed:
         raise ParityError(
             f"{name} departs too far from what it was made from: {describe_fault(parity)}; the largest difference in "
-            f"probability is {parity.max_abs_diff:.3g}. Nothing is kept."
+            f"probability is {parity.max_abs_diff:.3g}. Nothing is kept.{_REMEDIES.get(name, '')}"
         )
     finished = scratch / "finished"
     if save_dir.resolve() != model_dir.resolve():
