@@ -120,7 +120,9 @@ def _cell(entry: dict[str, Any] | None) -> str:
         return "not run"
     if entry.get("max_abs_diff") is None:
         return "failed"
-    figure = f"{entry['max_abs_diff']:.1e}" if entry["limited"] == "max_abs_diff" else f"IoU {entry['mask_iou']:.4f}"
+    figure = f"{entry['max_abs_diff']:.1e}"
+    if entry["limited"] == "mask_iou" and entry["mask_iou"] is not None:
+        figure = f"IoU {entry['mask_iou']:.4f}"
     return f"{figure}, {entry['bytes'] / 1e3:,.0f} kB" + ("" if entry["passed"] else " **wrong**")
 
 

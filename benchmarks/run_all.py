@@ -49,6 +49,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "zoo_flicker": (CLIPS,),
     "zoo_accuracy": ("data/eg1800", REAL),
     "zoo_page": (),
+    "source_left_out": ("data/eg1800", REAL),
     "quantisation": ("data/eg1800", REAL),
     "ablation": ("data/eg1800", REAL, "data/unlabelled_selfies", CLIPS),
 }

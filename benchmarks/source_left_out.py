@@ -93,10 +93,10 @@ def judge(name: str, weights: str, eighth: Path) -> dict[str, dict[str, float]]:
     return found
 
 
-def table(rows: dict[str, dict[str, dict[str, float]]]) -> str:
+def table(figures: dict[str, Any]) -> str:
     """Return the rows as a Markdown table."""
     lines = ["| trained on | PicsArt mIoU | boundary | EG1800 mIoU | boundary |", "|---|---|---|---|---|"]
-    for trained_on, found in rows.items():
+    for trained_on, found in figures["rows"].items():
         cells = [
             f"{found[split][measure]:.4f}" for split in ("picsart_val", "eg1800_train_eighth") for measure in MEASURES
         ]
@@ -118,8 +118,9 @@ def main() -> None:
             weights = train(arguments.name, source, arguments.iters, folder)
             rows[f"{source} alone"] = judge(arguments.name, str(weights), eighth)
         rows["all (as released)"] = judge(arguments.name, arguments.name, eighth)
-    record(NAME, {"network": arguments.name, "iterations": arguments.iters, "rows": rows})
-    write_between("zoo.md", f"{NAME}.py", table(rows))
+    figures = {"network": arguments.name, "iterations": arguments.iters, "rows": rows}
+    record(NAME, figures)
+    write_between("zoo.md", f"{NAME}.py", table(figures))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from paddle_portrait.preprocess import Preprocess
 FORMATS = ("paddle", "onnx", "paddle_legacy")
 PARITY_KEYS = {
     *("ran", "passed", "limit", "limited", "max_abs_diff", "mean_abs_diff", "mask_iou", "finite", "bytes"),
-    *("operators", "runtime", "one_class_diff", "worst_trial", "photos", "rewrites"),
+    *("operators", "runtime", "one_class_diff", "worst_trial", "photos", "rewrites", "why"),
 }
 
 
