@@ -1,4 +1,4 @@
-"""Five networks in every target: are they still the network that was trained? Writes the table of docs/deploy.md.
+"""Six networks in every target: are they still the network that was trained? Writes the table of docs/deploy.md.
 
 python benchmarks/parity_table.py                     # every network, every target
 python benchmarks/parity_table.py "PortraitNet 224"   # one network; the others keep their figures

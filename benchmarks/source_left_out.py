@@ -54,6 +54,7 @@ def train(name: str, source: str, iters: int, folder: Path) -> Path:
         "_base_": str(ROOT / "configs" / "zoo" / f"{name}.yml"),
         "train_dataset": {"datasets": [photos]},
         "iters": iters,
+        "stages": None,
         "save_interval": iters,
     }
     config = folder / f"{name}_{source}.yml"
@@ -110,6 +111,8 @@ def main() -> None:
     parser.add_argument("name", nargs="?", default="tiny", help="zoo name of a network of our own (default: tiny)")
     parser.add_argument("--iters", type=int, default=500, help="iterations for each source (default: 500)")
     arguments = parser.parse_args()
+    if missing := [source for source in SOURCES if not (ROOT / "data" / source / "train.txt").is_file()]:
+        parser.error(f"data lacks {', '.join(missing)}: see data/README.md")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         eighth = every_eighth_photo(folder)
