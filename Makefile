@@ -31,11 +31,14 @@ test: $(STAMP) ## run all tests but those of test-web (JOBS=2 processes; PYTEST_
 	$(TEST_ENV) $(PY) -m pytest -q -n $(JOBS) --dist loadfile $(addprefix --ignore=,$(WEB_TESTS)) $(PYTEST_ARGS)
 
 # A process for each file, so that every browser is the first of its process, and within it a worker (-n 1): a test
-# that hangs ends the worker, and the next one goes on with the tests that are left. 5: nothing was selected.
+# that hangs ends the worker, and the next one goes on with the tests that are left. A browser that draws in software
+# can starve on a shared machine: what failed runs once more, and a fault is what shows twice. 5: nothing was selected.
+WEB_PYTEST := $(TEST_ENV) $(PY) -m pytest -q -n 1 --max-worker-restart 3 --timeout 300
 test-web: $(STAMP) ## run the tests in a real browser, which .ci/install_browser.sh brings (WEB_ARGS="-k camera" narrows)
 	@failed=0; for file in $(wildcard tests/web/test_*.py) tests/video/test_preview_page.py; do \
-	    $(TEST_ENV) $(PY) -m pytest -q -n 1 --max-worker-restart 3 --timeout 300 $$file $(WEB_ARGS); \
-	    case $$? in 0|5) ;; *) failed=1 ;; esac; \
+	    $(WEB_PYTEST) $$file $(WEB_ARGS); \
+	    case $$? in 0|5) ;; 1) echo "once more: what failed in $$file"; $(WEB_PYTEST) --lf $$file $(WEB_ARGS) || failed=1 ;; \
+	    *) failed=1 ;; esac; \
 	done; exit $$failed
 
 lint: $(STAMP) ## ruff: errors, imports, format

@@ -175,6 +175,8 @@ def open_page(browser: Any, url: str) -> Iterator[Callable[..., Any]]:
         page.on("console", note)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", look)
+        # Listening only when a file is asked for can be too late, and Chromium then shows its own dialog.
+        page.on("filechooser", lambda chooser: None)
         page.add_init_script(before)
         for pattern, answer in (routes or {}).items():
             page.context.route(pattern, functools.partial(_answer, answer))

@@ -52,19 +52,34 @@ def test_camera(filmed: Any) -> None:
     assert filmed.is_visible("#welcome")
 
 
+def unrest(page: Any, count: int) -> float:
+    """Return how much the mask changes from frame to frame, the mean over so many, in levels of 0 to 255."""
+    code = """(count) => new Promise((resolve) => {
+        const {studio} = paddlePortrait;
+        let last = null, sum = 0, seen = 0;
+        const look = () => {
+            const {alpha} = studio.shown.mask;
+            if (alpha !== last) {
+                if (last) sum += alpha.reduce((total, value, i) => total + Math.abs(value - last[i]), 0) / alpha.length;
+                last = alpha;
+                seen += 1;
+            }
+            if (seen > count) resolve(sum / count);
+            else requestAnimationFrame(look);
+        };
+        look();
+    })"""
+    return float(page.evaluate(code, count))
+
+
 def test_smoothing_over_time(filmed: Any) -> None:
     choose(filmed, "none")
-    unrest = {}
-    for smoothing in (0, 0.95):
+    found: dict[float, list[float]] = {0: [], 0.95: []}
+    for smoothing in (0, 0.95) * 3:  # in turns: how far the person moves between two frames depends on the machine
         slide(filmed, "smoothing", smoothing)
         next_frames(filmed, 4)
-        steps = []
-        for _ in range(8):
-            before = canvas(filmed)[..., 3].astype(float)
-            next_frames(filmed, 1)
-            steps.append(np.abs(canvas(filmed)[..., 3] - before).mean())
-        unrest[smoothing] = np.mean(steps)
-    assert unrest[0.95] < 0.85 * unrest[0]  # the person moves, too, and that must show
+        found[smoothing].append(unrest(filmed, 8))
+    assert np.median(found[0.95]) < 0.7 * np.median(found[0])  # the person moves, too, and that must show
 
 
 @pytest.mark.parametrize(
