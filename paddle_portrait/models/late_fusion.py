@@ -34,11 +34,13 @@ class LateFusion(nn.Layer):
             ranges can stand side by side; default: 1.
         input_shifts: for each network, what is added then; default: 0.
         shares: for each network, its share of the mean at first; default: equal shares.
+        mirrored: for each network, whether its logit is the mean of its answers to the picture and to the mirrored
+            picture, which costs its time twice; default: no.
         hidden: channels of the correction.
         pretrained: zoo name or path of weights of the whole.
 
     Raises:
-        UserError: no network, not one size, scale, shift and share for each, a size that is none, or a network that
+        UserError: no network, not one size, scale, shift, share and mirrored for each, a size that is none, or a network that
             is known to have more classes than two; at the first call, a network that turns out to, or a picture
             that has not three channels.
     """
@@ -52,6 +54,7 @@ class LateFusion(nn.Layer):
         input_scales: Sequence[float] | None = None,
         input_shifts: Sequence[float] | None = None,
         shares: Sequence[float] | None = None,
+        mirrored: Sequence[bool] | None = None,
         hidden: int = 8,
         pretrained: str | None = None,
     ) -> None:
@@ -63,6 +66,7 @@ class LateFusion(nn.Layer):
         self.input_scales = _one_each("input_scales", input_scales, 1.0, count)
         self.input_shifts = _one_each("input_shifts", input_shifts, 0.0, count)
         shares = _one_each("shares", shares, 1.0 / count, count)
+        self.mirrored = _one_each("mirrored", mirrored, False, count)
         for index, network in enumerate(networks):
             _check_classes(index, getattr(network, "num_classes", 1))
         self.networks = nn.LayerList(networks)
@@ -93,10 +97,15 @@ class LateFusion(nn.Layer):
         scale, shift = self.input_scales[index], self.input_shifts[index]
         if (scale, shift) != (1.0, 0.0):
             seen = seen * scale + shift
+        logit = self._logit(index, seen)
+        if self.mirrored[index]:
+            logit = (logit + self._logit(index, seen.flip(3)).flip(3)) / 2
+        return logit if size is None else resize_bilinear(logit, own)
+
+    def _logit(self, index: int, seen: paddle.Tensor) -> paddle.Tensor:
         logits = as_seg_output(self.networks[index](seen)).logits
         _check_classes(index, logits.shape[1])
-        logit = logits if logits.shape[1] == 1 else logits[:, 1:] - logits[:, :1]
-        return logit if size is None else resize_bilinear(logit, own)
+        return logits if logits.shape[1] == 1 else logits[:, 1:] - logits[:, :1]
 
 
 def _check_classes(index: int, count: int) -> None:

@@ -72,6 +72,24 @@ def test_a_network_sees_the_picture_at_its_own_size_and_answers_at_the_pictures(
     np.testing.assert_allclose(found.numpy()[:, 0, ::5, ::7], halved[:, ::2, ::3], atol=1e-6)  # at the corners
 
 
+class Drift(nn.Layer):
+    """The mean of the colours, one pixel further to the right."""
+
+    def forward(self, x: paddle.Tensor) -> SegOutput:
+        """Map N×3×H×W to N×1×H×W."""
+        return SegOutput(paddle.roll(x.mean(axis=1, keepdim=True), 1, axis=3))
+
+
+def test_a_mirrored_network_answers_with_the_mean_over_both_pictures() -> None:
+    x = picture()
+    mean = x.mean(axis=1)
+    found = LateFusion([Drift(), Brightness()], mirrored=[True, False], shares=[1, 0])(paddle.to_tensor(x))
+    expected = (np.roll(mean, 1, axis=2) + np.roll(mean, -1, axis=2)) / 2
+    np.testing.assert_allclose(found.logits.numpy()[:, 0], expected, atol=1e-6)
+    plain = LateFusion([Drift(), Brightness()], shares=[1, 0])(paddle.to_tensor(x))
+    np.testing.assert_allclose(plain.logits.numpy()[:, 0], np.roll(mean, 1, axis=2), atol=1e-6)
+
+
 def test_the_correction_can_learn_what_no_network_knows() -> None:
     network = LateFusion([Brightness()])
     x = paddle.to_tensor(picture())
