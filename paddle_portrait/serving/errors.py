@@ -54,6 +54,13 @@ def as_refusal(error: Exception) -> Refusal:
     return Refusal(500, "internal", "the server failed at this request; its log says why.")
 
 
+async def answer_error(request: Request, error: Exception) -> JSONResponse:
+    """Count an error, and return what its client is told."""
+    refusal = as_refusal(error)
+    request.app.state.metrics.refused.labels(refusal.code).inc()
+    return refusal.response()
+
+
 async def refuse(socket: WebSocket, refusal: Refusal) -> None:
     """Answer the handshake of a stream as any other request is answered."""
     await socket.receive()  # the handshake itself
@@ -63,17 +70,12 @@ async def refuse(socket: WebSocket, refusal: Refusal) -> None:
 def answer_errors_as_json(app: FastAPI) -> None:
     """Make every error of ``app`` an answer in JSON."""
 
-    async def answer(request: Request, error: Exception) -> JSONResponse:
-        refusal = as_refusal(error)
-        request.app.state.metrics.refused.labels(refusal.code).inc()
-        return refusal.response()
-
     async def answer_http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         return JSONResponse({"detail": error.detail, "code": f"http_{error.status_code}"}, error.status_code)
 
     for kind in (Refusal, UserError, ValidationError, Exception):
-        app.add_exception_handler(kind, answer)
+        app.add_exception_handler(kind, answer_error)
     app.add_exception_handler(HTTPException, answer_http)
 
 
