@@ -107,8 +107,12 @@ async def _form(request: Request, most: int) -> Upload:
 
 async def _counted(request: Request, most: int) -> AsyncGenerator[bytes, None]:
     """Yield the body's pieces; its announced length may be missing, or wrong."""
-    size = 0
-    async for chunk in request.stream():
+    size, more = 0, True
+    while more:
+        message = await request.receive()  # not request.stream(), a second generator around it
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, more = message.get("body", b""), message.get("more_body", False)
         size += len(chunk)
         if size > most:
             raise _too_large(most)

@@ -15,6 +15,7 @@ from paddle_portrait.serving.metrics import Metrics
 _PROTECTED = ("/v1/", "/api/", "/metrics")
 # Answers are counted by endpoint; addresses that strangers make up are one, or each would be a series of its own.
 _COUNTED = ("/v1/segment", "/v1/effects", "/v1/stream", "/api/remove", "/healthz", "/readyz", "/metrics")
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
 class Lifetime:
@@ -62,10 +63,9 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(raw=message["headers"])
-                headers["X-Content-Type-Options"] = "nosniff"
+                message["headers"].append(_NO_SNIFFING)
                 if self._lifetime.stopping:
-                    headers["Connection"] = "close"
+                    MutableHeaders(raw=message["headers"])["Connection"] = "close"
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 self._lifetime.answered += 1
@@ -77,8 +77,7 @@ class Guard:
                 await _unauthorised().response()(scope, receive, send_counted)
         finally:
             endpoint = scope["path"] if scope["path"] in _COUNTED else "other"
-            self._metrics.requests.labels(endpoint, str(status)).inc()
-            self._metrics.seconds.labels(endpoint).observe(time.perf_counter() - start)
+            self._metrics.note_request(endpoint, status, time.perf_counter() - start)
 
     def _may(self, scope: Scope) -> bool:
         if self._expected is None or not scope["path"].startswith(_PROTECTED) or scope.get("method") == "OPTIONS":

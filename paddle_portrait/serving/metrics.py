@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ class Metrics:
         )
         self.network_seconds = make(Histogram, "network_seconds", "one run of the network", buckets=_SECONDS)
         self.batch = make(Histogram, "batch_size", "requests in one run of the network", buckets=(1, 2, 4, 8, 16, 32))
+        # Looking a series up by its labels costs as much as counting; there are few (see guard.py).
+        self._series = lru_cache(lambda kind, *labels: kind.labels(*labels))
         self.frames = make(Counter, "stream_frames", "frames of streams answered")
         self._gauges = [
             make(Gauge, name, text, multiprocess_mode="livesum")
@@ -44,6 +47,11 @@ class Metrics:
             )
         ]
         _forget_dead_workers()
+
+    def note_request(self, endpoint: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        self._series(self.requests, endpoint, str(status)).inc()
+        self._series(self.seconds, endpoint).observe(seconds)
 
     def note_batch(self, size: int, seconds: float) -> None:
         """Count a run of the network."""
