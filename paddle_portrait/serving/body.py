@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from fastapi import Request
-from starlette.datastructures import UploadFile
+from starlette.datastructures import QueryParams, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
@@ -15,6 +16,7 @@ from paddle_portrait.serving.within import Within
 
 _MOST_FIELDS = 40
 _LONGEST_FIELD = 64 * 1024
+_LONGEST_QUERY_KEPT = 512
 
 
 @dataclass
@@ -29,7 +31,7 @@ class Upload:
 
     picture: bytes
     background: bytes | None = None
-    fields: dict[str, list[str]] = field(default_factory=dict)
+    fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def announced_size(request: Request, most: int) -> int:
@@ -74,7 +76,7 @@ async def receive(request: Request, most: int, seconds: float) -> Upload:
 
 async def _bare(request: Request, most: int) -> Upload:
     picture = b"".join([chunk async for chunk in _counted(request, most)])
-    return Upload(picture, fields=_texts(request.query_params.multi_items()))
+    return Upload(picture, fields=_query(request))
 
 
 async def _form(request: Request, most: int) -> Upload:
@@ -101,8 +103,7 @@ async def _form(request: Request, most: int) -> Upload:
     picture = files.get("file", files.get("image"))
     if picture is None:
         raise Refusal(422, "no_file", "the form has no file in a part named 'file' or 'image'.")
-    given = _texts(texts)
-    return Upload(picture, files.get("background"), {**_texts(request.query_params.multi_items()), **given})
+    return Upload(picture, files.get("background"), {**_query(request), **_texts(texts)})
 
 
 async def _counted(request: Request, most: int) -> AsyncGenerator[bytes, None]:
@@ -117,6 +118,16 @@ async def _counted(request: Request, most: int) -> AsyncGenerator[bytes, None]:
         if size > most:
             raise _too_large(most)
         yield chunk
+
+
+def _query(request: Request) -> Mapping[str, Sequence[str]]:
+    query: bytes = request.scope["query_string"]
+    return (_read_query if len(query) <= _LONGEST_QUERY_KEPT else _read_query.__wrapped__)(query)
+
+
+@lru_cache(maxsize=256)  # a client asks for the same again and again
+def _read_query(query: bytes) -> Mapping[str, Sequence[str]]:
+    return _texts(QueryParams(query).multi_items())
 
 
 def _texts(items: list[tuple[str, str]]) -> dict[str, list[str]]:

@@ -17,6 +17,8 @@ from paddle_portrait.serving.errors import Refusal
 Output = Literal["mask", "cutout", "composite", "probabilities"]
 FileFormat = Literal["png", "webp", "jpeg", "uint8", "float16", "float32"]
 
+_LONGEST_KEPT = 512  # characters of parameters that are remembered
+
 _DEFAULT_FORMAT: dict[str, FileFormat] = {
     "mask": "png",
     "cutout": "png",
@@ -124,6 +126,25 @@ class Drawing:
         if options.kind == "mask":
             return encode_mask(person, options.file_format, options.threshold)
         return raw_probabilities(person, options.file_format)
+
+
+def drawing_of(texts: Mapping[str, Sequence[str]]) -> Drawing:
+    """Return what draws what the parameters of ``/v1/segment`` ask for.
+
+    Raises:
+        ValidationError: an unknown name or a wrong value.
+        Refusal: as in :func:`parse` and :meth:`DrawOptions.drawing`.
+        UserError: an unknown effect, or an option that it does not take.
+    """
+    asked = tuple((name, tuple(given)) for name, given in texts.items())
+    length = sum(len(text) for name, given in asked for text in (name, *given))
+    return (_drawing if length <= _LONGEST_KEPT else _drawing.__wrapped__)(asked)
+
+
+@lru_cache(maxsize=256)  # a client asks for the same again and again
+def _drawing(asked: tuple[tuple[str, tuple[str, ...]], ...]) -> Drawing:
+    drawing: Drawing = parse(SegmentOptions, dict(asked)).drawing()
+    return drawing
 
 
 def parse(kind: type[BaseModel], texts: Mapping[str, Sequence[str]]) -> Any:

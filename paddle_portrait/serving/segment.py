@@ -14,7 +14,7 @@ from paddle_portrait.serving.answers import MEDIA, RAW_MEDIA, Answer
 from paddle_portrait.serving.body import announced_size, receive
 from paddle_portrait.serving.engine import Engine, Work
 from paddle_portrait.serving.errors import answer_error
-from paddle_portrait.serving.options import SegmentOptions, parameters_of, parse
+from paddle_portrait.serving.options import SegmentOptions, drawing_of, parameters_of
 
 PATH = "/v1/segment"
 router = APIRouter(prefix="/v1", tags=["segmentation"])
@@ -67,7 +67,7 @@ async def segment(request: Request) -> Response:
     slot = engine.admission.take(announced_size(request, settings.max_body))
     try:
         upload = await receive(request, settings.max_body, settings.body_timeout_s)
-        drawing = parse(SegmentOptions, upload.fields).drawing()
+        drawing = drawing_of(upload.fields)
         drawing.check_background(upload.background is not None)
 
         def finish(work: Work, person: np.ndarray) -> Answer:
