@@ -21,6 +21,7 @@ from paddle_portrait.serving import pages, rembg, segment, stream
 from paddle_portrait.serving.engine import Engine
 from paddle_portrait.serving.errors import answer_errors_as_json
 from paddle_portrait.serving.guard import Guard, Lifetime
+from paddle_portrait.serving.memory import keep_freed_memory
 from paddle_portrait.serving.metrics import Metrics
 from paddle_portrait.serving.settings import Settings
 from paddle_portrait.video.smoothing import FILTERS
@@ -31,6 +32,7 @@ _DESCRIPTION = "Finds people in pictures: masks, cut-outs, other backgrounds. Er
 def from_environment() -> FastAPI:
     """Make the application of a process that the command line has started."""
     setup_logging()
+    keep_freed_memory()
     cv2.setNumThreads(1)  # the runners fill the cores; helpers of each would only get in their way
     return create_app(Settings.from_environment())
 
