@@ -10,6 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
+_MOST_IN_TURN, _LONGEST_TURN_S = 4, 0.05
+
 
 class NoRoomYet(Exception):
     """A task cannot be opened before others have ended."""
@@ -46,6 +48,11 @@ class Batcher:
     time. A runner takes what waits, at most ``max_batch`` and its share where others are idle. It waits for more only
     when it comes from work, and never longer than ``max_wait_s`` after the first of the batch came.
 
+    Between two runs of the network little of the code around it is left in the cores' caches. So a runner that is
+    behind opens some requests in turn, runs the network for each (or for batches of them), and closes them in turn: at
+    most four, no more than its share of the queue, and only while all of that takes less than 50 ms, as the first of
+    them waits for the last.
+
     Args:
         run: maps N×C×h×w to N×h×w; called by several threads.
         max_batch: largest N.
@@ -64,7 +71,7 @@ class Batcher:
     ) -> None:
         self._run, self._max_batch, self._max_wait_s, self._note = run, max_batch, max_wait_s, note_batch
         self._queue: deque[Task] = deque()
-        self._idle = 0
+        self._idle, self._runners = 0, runners
         self._closed = False
         self._changed = threading.Condition()
         self._threads = [threading.Thread(target=self._work, name=f"runner-{i}", daemon=True) for i in range(runners)]
@@ -86,15 +93,16 @@ class Batcher:
             thread.join()
 
     def _work(self) -> None:
-        while waiting := self._gather():
+        most_in_turn = 1
+        while waiting := self._gather(most_in_turn):
+            start, count = time.perf_counter(), len(waiting)
             while waiting:
-                by_shape: dict[tuple[int, ...], list[tuple[Task, np.ndarray]]] = {}
-                for task, tensor in _open_some(waiting):
-                    by_shape.setdefault(tensor.shape, []).append((task, tensor))
-                for alike in by_shape.values():
-                    self._run_together([task for task, _ in alike], [tensor for _, tensor in alike])
+                for task, person in self._run_all(_open_some(waiting)):
+                    task.close(person)
+            seconds_each = max(1e-6, time.perf_counter() - start) / count
+            most_in_turn = max(1, min(_MOST_IN_TURN, int(_LONGEST_TURN_S / seconds_each)))
 
-    def _gather(self) -> deque[Task]:
+    def _gather(self, most_in_turn: int) -> deque[Task]:
         """Return what to do next; nothing when all is done and closed."""
         with self._changed:
             was_idle = not self._queue
@@ -102,7 +110,10 @@ class Batcher:
             self._changed.wait_for(lambda: self._queue or self._closed)
             self._idle -= 1
             batch: deque[Task] = deque()
-            most = min(self._max_batch, -(-len(self._queue) // (1 + self._idle)))
+            most = max(
+                min(self._max_batch, -(-len(self._queue) // (1 + self._idle))),
+                min(most_in_turn, -(-len(self._queue) // self._runners)),
+            )
             while len(batch) < most:
                 batch.append(self._queue.popleft())
             while batch and not was_idle and not self._idle and not self._closed and len(batch) < self._max_batch:
@@ -112,17 +123,28 @@ class Batcher:
                 batch.append(self._queue.popleft())
             return batch
 
-    def _run_together(self, tasks: list[Task], tensors: list[np.ndarray]) -> None:
+    def _run_all(self, opened: list[tuple[Task, np.ndarray]]) -> list[tuple[Task, np.ndarray]]:
+        """Return the tasks with their answers; those whose run failed are gone."""
+        by_shape: dict[tuple[int, ...], list[tuple[Task, np.ndarray]]] = {}
+        for task, tensor in opened:
+            by_shape.setdefault(tensor.shape, []).append((task, tensor))
+        answered: list[tuple[Task, np.ndarray]] = []
+        for alike in by_shape.values():
+            for first in range(0, len(alike), self._max_batch):
+                batch = alike[first : first + self._max_batch]
+                answered += self._run_together([task for task, _ in batch], [tensor for _, tensor in batch])
+        return answered
+
+    def _run_together(self, tasks: list[Task], tensors: list[np.ndarray]) -> list[tuple[Task, np.ndarray]]:
         start = time.perf_counter()
         try:
             persons = self._run(np.concatenate(tensors) if tensors[1:] else tensors[0])
         except Exception as error:  # the requests fail; the thread must not
             for task in tasks:
                 task.fail(error)
-            return
+            return []
         self._note(len(tasks), time.perf_counter() - start)
-        for task, person in zip(tasks, persons, strict=True):
-            task.close(person)
+        return list(zip(tasks, persons, strict=True))
 
 
 def _open_some(waiting: deque[Task]) -> list[tuple[Task, np.ndarray]]:
