@@ -17,7 +17,14 @@ from paddle_portrait.kernels.functional import (
     move_averages,
     resize_bilinear,
 )
-from paddle_portrait.kernels.layers import accelerate, batch_norm, batch_norm_relu, restore, separable_convolution
+from paddle_portrait.kernels.layers import (
+    accelerate,
+    batch_norm,
+    batch_norm_relu,
+    gate_channels,
+    restore,
+    separable_convolution,
+)
 from paddle_portrait.kernels.switch import kernel_mode, kernels_ready, use_kernels, why_not
 
 __all__ = [
@@ -27,6 +34,7 @@ __all__ = [
     "batch_norm_relu",
     "build_key",
     "class_margin",
+    "gate_channels",
     "interleave_channels",
     "kernel_mode",
     "kernels_ready",

@@ -91,6 +91,31 @@ def separable_convolution(
     return operators.separable(x, *weights, *statistics, window, norm._momentum, norm._epsilon)
 
 
+def gate_channels(
+    x: paddle.Tensor, squeeze: nn.Conv2D, excite: nn.Conv2D, addend: paddle.Tensor | None = None
+) -> paddle.Tensor:
+    """Squeeze and excite: return ``x`` times a factor for each channel, plus ``addend``, in one kernel where possible.
+
+    Args:
+        x: float N×C×H×W.
+        squeeze: 1×1 convolution from C to S channels, of the means over H×W of ``x`` plus ``addend``.
+        excite: 1×1 convolution back from S to C, of the ReLU of that; its sigmoid is the factor.
+        addend: None, or of the shape of ``x``.
+    """
+    inputs = (x,) if addend is None else (x, addend)
+    if all(_is_plain_pointwise(layer) for layer in (squeeze, excite)) and applies_to(*inputs):
+        return operators.channel_gate(x, addend, (squeeze.weight, squeeze.bias), (excite.weight, excite.bias))
+    whole = x if addend is None else x + addend
+    factor = F.sigmoid(excite(F.relu(squeeze(F.adaptive_avg_pool2d(whole, 1)))))
+    return x * factor if addend is None else x * factor + addend
+
+
+def _is_plain_pointwise(layer: nn.Conv2D) -> bool:
+    """Return whether a layer in training is a 1×1 convolution with bias, and that alone."""
+    plain = type(layer) is nn.Conv2D and layer.training and not _has_hooks(layer)
+    return plain and layer.bias is not None and convolution_kind(layer) == "pointwise"
+
+
 def _kernel_forward(layer: nn.Layer) -> Callable[..., paddle.Tensor] | None:
     """Return the forward that takes the kernels for this layer, or None where there is none for its kind."""
     if type(layer) in (nn.Conv2D, nn.Conv2DTranspose):

@@ -1,6 +1,7 @@
 """The operators on tensors, and for each the question whether it takes these tensors.
 
-All take and give float32 N×C×H×W on the CPU and are differentiable once. `layers.py` asks and falls back.
+All take and give float32 N×C×H×W on the CPU, unless they say otherwise, and are differentiable once. `layers.py` and
+`functional.py` ask and fall back.
 """
 
 from __future__ import annotations
@@ -76,13 +77,13 @@ def pointwise(x: paddle.Tensor, weight: paddle.Tensor, bias: paddle.Tensor | Non
     return _run("portrait_pointwise", x, weight, _or_empty(bias))[0]
 
 
-def _or_empty(bias: paddle.Tensor | None) -> paddle.Tensor:
-    return _no_bias() if bias is None else bias
+def _or_empty(tensor: paddle.Tensor | None) -> paddle.Tensor:
+    return _nothing() if tensor is None else tensor
 
 
 @lru_cache(maxsize=1)
-def _no_bias() -> paddle.Tensor:
-    """Return what stands for no bias: custom operators know no optional gradients."""
+def _nothing() -> paddle.Tensor:
+    """Return what stands for no tensor: custom operators know no optional gradients."""
     return paddle.empty([0], dtype="float32")
 
 
@@ -144,6 +145,19 @@ def resize(x: paddle.Tensor, height: int, width: int, align_corners: bool) -> pa
 def interleave(first: paddle.Tensor, second: paddle.Tensor) -> paddle.Tensor:
     """Return N×2C×H×W whose channels are those of two N×C×H×W tensors in turn."""
     return _run("portrait_interleave", first, second)[0]
+
+
+def channel_gate(
+    x: paddle.Tensor,
+    addend: paddle.Tensor | None,
+    squeeze: tuple[paddle.Tensor, paddle.Tensor],
+    excite: tuple[paddle.Tensor, paddle.Tensor],
+) -> paddle.Tensor:
+    """Return x · factor + addend, N×C×H×W each; the factor of a channel comes from the means of x + addend.
+
+    It is sigmoid(excite(relu(squeeze(means)))); weights are S×C×1×1 and C×S×1×1, with biases S and C.
+    """
+    return _run("portrait_channel_gate", x, _or_empty(addend), *squeeze, *excite)[0]
 
 
 def margin(logits: paddle.Tensor) -> paddle.Tensor:

@@ -12,6 +12,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from paddle_portrait import kernels
 from paddle_portrait.errors import UserError
 from paddle_portrait.models.blocks import KERAS_BATCH_NORM, ConvNormAct, conv2d, deconv2d
 from paddle_portrait.models.layers import resize_bilinear, spatial_size
@@ -117,22 +118,22 @@ class InvertedResidual(nn.Layer):
         """Map N×in×H×W to N×out×H/stride×W/stride."""
         y = self.depthwise(self.expand(x))
         if self.attention is not None:
-            y = y * self.attention(y)
+            y = self.attention(y)
         y = self.project(y)
         return y + x if self._residual else y
 
 
 class ChannelGate(nn.Layer):
-    """A factor for each channel from the channels' means: squeeze and excite (Hu et al. 2018) without the product."""
+    """Squeeze and excite (Hu et al. 2018): each channel times a factor from the means of all channels."""
 
     def __init__(self, channels: int, squeezed: int) -> None:
         super().__init__()
         self.squeeze = conv2d(channels, squeezed)
         self.excite = conv2d(squeezed, channels)
 
-    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
-        """Map N×C×H×W to N×C×1×1 in (0, 1)."""
-        return F.sigmoid(self.excite(F.relu(self.squeeze(F.adaptive_avg_pool2d(x, 1)))))
+    def forward(self, x: paddle.Tensor, addend: paddle.Tensor | None = None) -> paddle.Tensor:
+        """Map N×C×H×W to the same shape; with an addend the means are those of the sum, and it is added after all."""
+        return kernels.gate_channels(x, self.squeeze, self.excite, addend)
 
 
 class UpBlock(nn.Layer):
@@ -148,5 +149,5 @@ class UpBlock(nn.Layer):
     def forward(self, x: paddle.Tensor, skip: paddle.Tensor) -> paddle.Tensor:
         """Map N×in×h×w and the encoder's N×channels×H×W to N×channels×H×W."""
         x = self.reduce(resize_bilinear(x, spatial_size(skip)))
-        x = self.mix(skip * self.attention(skip + x) + x)
+        x = self.mix(self.attention(skip, x))
         return x + self.refine(x)

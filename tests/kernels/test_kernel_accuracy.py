@@ -72,6 +72,9 @@ def squared_errors(layer: nn.Layer, x: np.ndarray, activation: str | None = None
 def through_kernel(layer: nn.Layer, x: paddle.Tensor, activation: str | None) -> paddle.Tensor:
     if isinstance(layer, Separable):
         y = kernels.separable_convolution(x, layer.depthwise, layer.norm, layer.pointwise)
+    elif isinstance(layer, Gate):
+        first, *addend = layer.parts(x)
+        y = kernels.gate_channels(first, layer.squeeze, layer.excite, *addend)
     elif isinstance(layer, nn.BatchNorm2D):
         y = kernels.batch_norm(x, layer, activation)
     else:
@@ -216,6 +219,33 @@ class Separable(nn.Layer):
 @pytest.mark.parametrize(("mean", "spread"), [(0.0, 1.0), (3.0, 1.0), (1.0, 3e-3), (0.0, 1e-4)])
 def test_separable(mean: float, spread: float, height: int, width: int, how: tuple[int, ...]) -> None:
     compare(lambda: Separable(*how), (4, 6, height, width), spread, mean)
+
+
+class Gate(nn.Layer):
+    """Squeeze and excite of 5 channels, written out; with ``added``, the other half of 10 channels is the addend."""
+
+    def __init__(self, squeezed: int, added: bool) -> None:
+        super().__init__()
+        self.squeeze, self.excite = nn.Conv2D(5, squeezed, 1), nn.Conv2D(squeezed, 5, 1)
+        self.squeeze.bias.set_value(noise(squeezed, seed=3))
+        self.excite.bias.set_value(noise(5, seed=4))
+        self.added = added
+
+    def parts(self, x: paddle.Tensor) -> list[paddle.Tensor]:
+        return paddle.split(x, 2, axis=1) if self.added else [x]
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        x, *addend = self.parts(x)
+        means = paddle.add_n([x, *addend]).mean(axis=[2, 3], keepdim=True)
+        return paddle.add_n([x * F.sigmoid(self.excite(F.relu(self.squeeze(means)))), *addend])
+
+
+@pytest.mark.parametrize("added", [False, True])
+@pytest.mark.parametrize("squeezed", [2, 7])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 5), (19, 31)])
+@pytest.mark.parametrize(("mean", "spread"), [(0.0, 1.0), (3.0, 1.0), (-2.0, 1e-3)])
+def test_channel_gate(mean: float, spread: float, height: int, width: int, squeezed: int, added: bool) -> None:
+    compare(lambda: Gate(squeezed, added), (3, 10 if added else 5, height, width), spread, mean)
 
 
 @pytest.mark.parametrize("slopes", [1, 6])

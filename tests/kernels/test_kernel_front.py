@@ -117,6 +117,46 @@ def test_everything_else_takes_the_stock_path(case: str, net: Net, monkeypatch: 
     assert called == []
 
 
+def gate_layers() -> tuple[nn.Conv2D, nn.Conv2D]:
+    paddle.seed(2)
+    return nn.Conv2D(3, 2, 1), nn.Conv2D(2, 3, 1)
+
+
+def wanted(x: paddle.Tensor) -> paddle.Tensor:
+    x.stop_gradient = False
+    return x
+
+
+def test_squeeze_and_excite_is_one_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = operators_called(monkeypatch)
+    kernels.gate_channels(wanted(image()), *gate_layers(), wanted(image())).sum().backward()
+    assert called == ["channel_gate"]
+
+
+@pytest.mark.parametrize("case", ["eval", "no_grad", "off", "hooked", "without bias", "wider"])
+@pytest.mark.parametrize("added", [False, True])
+def test_squeeze_and_excite_else_calls_its_layers(added: bool, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    squeeze, excite = gate_layers()
+    tensors = [wanted(image()) for _ in range(1 + added)]
+    ours = kernels.gate_channels(tensors[0], squeeze, excite, *tensors[1:]).numpy()
+    called = operators_called(monkeypatch)
+    if case == "eval":
+        excite.eval()
+    elif case == "off":
+        kernels.use_kernels("off")
+    elif case == "hooked":
+        squeeze.register_forward_post_hook(lambda layer, inputs, output: 2.0 * output)
+    elif case == "without bias":
+        excite.bias = None
+    elif case == "wider":
+        squeeze = nn.Conv2D(3, 2, 3, padding=1)
+    with paddle.set_grad_enabled(case != "no_grad"):
+        stock = kernels.gate_channels(tensors[0], squeeze, excite, *tensors[1:]).numpy()
+    assert called == []
+    same = case in ("eval", "no_grad", "off", "without bias")  # biases start at zero
+    assert np.allclose(stock, ours, atol=1e-6) == same
+
+
 def test_state_dict_and_structure_stay(net: Net) -> None:
     plain = Net()
     assert list(net.state_dict()) == list(plain.state_dict())
@@ -195,10 +235,10 @@ _TRAIN_AND_PRINT = """
 import hashlib, sys
 import numpy as np, paddle
 from paddle_portrait import kernels
-from paddle_portrait.models import PPHumanSegLite
+from paddle_portrait.models import MediaPipeSelfie, PPHumanSegLite
 kernels.use_kernels("on")
 paddle.seed(1)
-net = kernels.accelerate(PPHumanSegLite())
+net = kernels.accelerate(PPHumanSegLite() if sys.argv[1] == "lite" else MediaPipeSelfie(batch_norm=True))
 optimizer = paddle.optimizer.Momentum(0.01, parameters=net.parameters())
 rng = np.random.default_rng(0)
 for _ in range(3):
@@ -213,11 +253,12 @@ print(digest.hexdigest())
 """
 
 
-def test_the_bits_do_not_depend_on_run_or_threads() -> None:
+@pytest.mark.parametrize("network", ["lite", "selfie"])
+def test_the_bits_do_not_depend_on_run_or_threads(network: str) -> None:
     digests = set()
     for threads in ("1", "1", "2"):
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", _TRAIN_AND_PRINT],
+            [sys.executable, "-W", "ignore", "-c", _TRAIN_AND_PRINT, network],
             env=os.environ | {"OMP_NUM_THREADS": threads},
             capture_output=True,
             text=True,

@@ -112,6 +112,25 @@ void deinterleave(const float* y, float* first, float* second, long planes, long
 void margin_forward(const float* logits, float* margin, int batch, long size);
 void margin_backward(const float* grad_margin, float* grad_logits, int batch, long size);
 
+// Squeeze and excite: y = x * factor (+ addend), where a channel's factor is
+// sigmoid(excite * relu(squeeze * means + squeeze_bias) + excite_bias) and the means are those of x (+ addend).
+struct ChannelGate {
+  const float *squeeze, *squeeze_bias, *excite, *excite_bias;  // squeezed x channels, squeezed, channels x squeezed, ...
+  int channels, squeezed;
+
+  long saved_size() const { return 2L * channels + squeezed; }
+};
+
+struct GateGradients {
+  float *squeeze, *squeeze_bias, *excite, *excite_bias;
+};
+
+// `addend` may be null; `saved` holds saved_size() doubles an image.
+void channel_gate_forward(const ChannelGate& gate, const float* x, const float* addend, float* y, double* saved,
+                          int batch, long size);
+void channel_gate_backward(const ChannelGate& gate, const float* x, const double* saved, const float* grad_y,
+                           float* grad_x, float* grad_addend, const GateGradients& grads, int batch, long size);
+
 // average += share * (value - average)
 void blend(float* average, const float* value, float share, long count);
 

@@ -170,6 +170,51 @@ std::vector<Tensor> margin_backward(const Tensor& grad_margin) {
 
 Shapes margin_shape(Shape logits) { return {{logits[0], logits[2], logits[3]}}; }
 
+// ---- squeeze and excite
+
+portrait::ChannelGate gate_of(const Tensor& squeeze, const Tensor& squeeze_bias, const Tensor& excite,
+                              const Tensor& excite_bias) {
+  return {squeeze.data<float>(),     squeeze_bias.data<float>(),           excite.data<float>(),
+          excite_bias.data<float>(), static_cast<int>(excite.shape()[0]), static_cast<int>(squeeze.shape()[0])};
+}
+
+// Without an addend an empty one is given: custom operators have no optional gradients.
+std::vector<Tensor> channel_gate_forward(const Tensor& x, const Tensor& addend, const Tensor& squeeze,
+                                         const Tensor& squeeze_bias, const Tensor& excite, const Tensor& excite_bias) {
+  const auto shape = x.shape();
+  const auto gate = gate_of(squeeze, squeeze_bias, excite, excite_bias);
+  auto y = unfilled_like(x);
+  auto saved = paddle::empty({shape[0], gate.saved_size()}, paddle::DataType::FLOAT64, x.place());
+  portrait::channel_gate_forward(gate, x.data<float>(), addend.numel() ? addend.data<float>() : nullptr,
+                                 y.data<float>(), saved.data<double>(), shape[0], shape[2] * shape[3]);
+  return {y, saved};
+}
+
+std::vector<Tensor> channel_gate_backward(const Tensor& x, const Tensor& addend, const Tensor& squeeze,
+                                          const Tensor& squeeze_bias, const Tensor& excite, const Tensor& excite_bias,
+                                          const Tensor& saved, const Tensor& grad_y) {
+  const auto shape = x.shape();
+  auto grad_x = unfilled_like(x), grad_addend = unfilled_like(addend);
+  auto grad_squeeze = unfilled_like(squeeze), grad_squeeze_bias = unfilled_like(squeeze_bias);
+  auto grad_excite = unfilled_like(excite), grad_excite_bias = unfilled_like(excite_bias);
+  portrait::channel_gate_backward(gate_of(squeeze, squeeze_bias, excite, excite_bias), x.data<float>(),
+                                  saved.data<double>(), grad_y.data<float>(), grad_x.data<float>(),
+                                  addend.numel() ? grad_addend.data<float>() : nullptr,
+                                  {grad_squeeze.data<float>(), grad_squeeze_bias.data<float>(),
+                                   grad_excite.data<float>(), grad_excite_bias.data<float>()},
+                                  shape[0], shape[2] * shape[3]);
+  return {grad_x, grad_addend, grad_squeeze, grad_squeeze_bias, grad_excite, grad_excite_bias};
+}
+
+Shapes channel_gate_shape(Shape x, Shape, Shape squeeze, Shape, Shape, Shape) {
+  return {x, {x[0], 2 * x[1] + squeeze[0]}};
+}
+
+Types channel_gate_type(paddle::DataType x, paddle::DataType, paddle::DataType, paddle::DataType, paddle::DataType,
+                        paddle::DataType) {
+  return {x, paddle::DataType::FLOAT64};
+}
+
 // ---- moving average of many tensors, in place and outside all graphs of gradients
 
 std::vector<Tensor> blend(const std::vector<Tensor>& averages, const std::vector<Tensor>& values, float share) {
@@ -269,6 +314,18 @@ PD_BUILD_GRAD_OP(portrait_margin)
     .Inputs({paddle::Grad("Margin")})
     .Outputs({paddle::Grad("Logits")})
     .SetKernelFn(PD_KERNEL(margin_backward));
+
+PD_BUILD_OP(portrait_channel_gate)
+    .Inputs({"X", "Addend", "Squeeze", "SqueezeBias", "Excite", "ExciteBias"})
+    .Outputs({"Y", "Saved"})
+    .SetKernelFn(PD_KERNEL(channel_gate_forward))
+    .SetInferShapeFn(PD_INFER_SHAPE(channel_gate_shape))
+    .SetInferDtypeFn(PD_INFER_DTYPE(channel_gate_type));
+PD_BUILD_GRAD_OP(portrait_channel_gate)
+    .Inputs({"X", "Addend", "Squeeze", "SqueezeBias", "Excite", "ExciteBias", "Saved", paddle::Grad("Y")})
+    .Outputs({paddle::Grad("X"), paddle::Grad("Addend"), paddle::Grad("Squeeze"), paddle::Grad("SqueezeBias"),
+              paddle::Grad("Excite"), paddle::Grad("ExciteBias")})
+    .SetKernelFn(PD_KERNEL(channel_gate_backward));
 
 PD_BUILD_OP(portrait_blend)
     .Inputs({paddle::Vec("Averages"), paddle::Vec("Values")})
