@@ -11,7 +11,7 @@ from paddle import nn
 from paddle_portrait.errors import UserError
 from paddle_portrait.losses.cross_entropy import CrossEntropyLoss
 from paddle_portrait.losses.kinds import require_plain
-from paddle_portrait.losses.labels import IGNORE_INDEX, is_soft, valid_pixels
+from paddle_portrait.losses.labels import IGNORE_INDEX, is_soft
 from paddle_portrait.losses.outlines import square_band
 from paddle_portrait.registry import LOSSES
 
@@ -44,11 +44,13 @@ class BoundaryBandLoss(nn.Layer):
 
     def forward(self, logits: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
         """Return the scalar loss for float N×classes×H×W logits and N×H×W labels (hard or soft)."""
-        band = paddle.to_tensor(self._band(labels), place=labels.place)
         ignored = IGNORE_INDEX if is_soft(labels) else self.ignore_index
-        return self.inner(logits, paddle.where(band, labels, paddle.full_like(labels, ignored)))
+        values = labels.numpy()
+        within = paddle.to_tensor(np.where(self._band(values), values, values.dtype.type(ignored)), place=labels.place)
+        return self.inner(logits, within)
 
-    def _band(self, labels: paddle.Tensor) -> np.ndarray:
-        valid = valid_pixels(labels, self.ignore_index).numpy()
-        plain = (labels.numpy() * valid).astype(np.float32 if is_soft(labels) else np.uint8)
+    def _band(self, labels: np.ndarray) -> np.ndarray:
+        soft = labels.dtype.kind == "f"
+        valid = labels <= 1.0 if soft else labels != self.ignore_index
+        plain = np.where(valid, labels, 0).astype(np.float32 if soft else np.uint8)
         return np.stack([square_band(label, self.kernel_size) for label in plain]).astype(bool)
