@@ -11,10 +11,13 @@ from __future__ import annotations
 from paddle_portrait.kernels.build import build_key
 from paddle_portrait.kernels.functional import (
     applies_to,
+    binary_cross_entropy,
+    binary_overlaps,
     class_margin,
     interleave_channels,
     max_pool2d,
     move_averages,
+    read_labels,
     resize_bilinear,
 )
 from paddle_portrait.kernels.layers import (
@@ -32,6 +35,8 @@ __all__ = [
     "applies_to",
     "batch_norm",
     "batch_norm_relu",
+    "binary_cross_entropy",
+    "binary_overlaps",
     "build_key",
     "class_margin",
     "gate_channels",
@@ -40,6 +45,7 @@ __all__ = [
     "kernels_ready",
     "max_pool2d",
     "move_averages",
+    "read_labels",
     "resize_bilinear",
     "restore",
     "separable_convolution",

@@ -48,6 +48,55 @@ def class_margin(logits: paddle.Tensor) -> paddle.Tensor:
     return second - first
 
 
+def read_labels(labels: paddle.Tensor, ignore_index: int) -> tuple[paddle.Tensor, paddle.Tensor]:
+    """Return integer labels as float32, 0 where they are ``ignore_index``; and float32 1 where they are not, else 0."""
+    if _trains_on_cpu(labels, paddle.int64) and kernels_ready():
+        return operators.read_labels(labels, ignore_index)
+    valid = (labels != ignore_index).astype("float32")
+    return labels.astype("float32") * valid, valid
+
+
+def binary_cross_entropy(margin: paddle.Tensor, person: paddle.Tensor) -> paddle.Tensor:
+    """Return log(1 + exp(margin)) − person · margin, the cross entropy of two classes at each pixel.
+
+    Args:
+        margin: the person's logit minus the background's, any shape.
+        person: the target's probability, the same shape and type.
+    """
+    if _is_margin(margin, person):
+        return operators.cross_entropy(margin, person)
+    return F.softplus(margin) - person * margin
+
+
+def binary_overlaps(
+    margin: paddle.Tensor, person: paddle.Tensor, valid: paddle.Tensor
+) -> list[tuple[paddle.Tensor, ...]]:
+    """Return the scalars Σpt, Σp², Σt² of background and person, over the pixels where ``valid`` is 1.
+
+    Args:
+        margin: the person's logit minus the background's, any shape; its sigmoid is the person's p.
+        person: the person's t, the target's probability, the same shape and type.
+        valid: 0 or 1, the same shape and type.
+    """
+    if _is_margin(margin, person, valid):
+        return [tuple(paddle.unstack(sums)) for sums in paddle.unstack(operators.overlaps(margin, person, valid))]
+    probability, found = F.sigmoid(margin), []
+    for p, t in ((1.0 - probability, 1.0 - person), (probability, person)):
+        p, t = p * valid, t * valid
+        found.append(((p * t).sum(), (p * p).sum(), (t * t).sum()))
+    return found
+
+
+def _is_margin(margin: paddle.Tensor, *constants: paddle.Tensor) -> bool:
+    """Return whether the kernels take this margin, being trained on, with these constants beside it."""
+    fits = all(_trains_on_cpu(x, paddle.float32) and x.shape == margin.shape for x in (margin, *constants))
+    return fits and not margin.stop_gradient and all(x.stop_gradient for x in constants) and kernels_ready()
+
+
+def _trains_on_cpu(x: paddle.Tensor, dtype: paddle.dtype) -> bool:
+    return paddle.in_dynamic_mode() and x.dtype == dtype and x.place.is_cpu_place() and paddle.is_grad_enabled()
+
+
 def move_averages(averages: Sequence[paddle.Tensor], values: Sequence[paddle.Tensor], share: float) -> None:
     """Move each average towards its value in place, ``average += share * (value - average)``; no gradients.
 

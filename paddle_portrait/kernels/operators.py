@@ -160,6 +160,26 @@ def channel_gate(
     return _run("portrait_channel_gate", x, _or_empty(addend), *squeeze, *excite)[0]
 
 
+def read_labels(labels: paddle.Tensor, ignore_index: int) -> tuple[paddle.Tensor, paddle.Tensor]:
+    """Return int64 labels as float32, 0 where they are ``ignore_index``, and where they are not: float32 0 or 1."""
+    person, valid = _run("portrait_read_labels", labels, ignore_index)
+    return person, valid
+
+
+def cross_entropy(margin: paddle.Tensor, person: paddle.Tensor) -> paddle.Tensor:
+    """Return log(1 + exp(margin)) − person · margin of two tensors of one shape; no gradient for ``person``."""
+    return _run("portrait_cross_entropy", margin, person)[0]
+
+
+def overlaps(margin: paddle.Tensor, person: paddle.Tensor, valid: paddle.Tensor) -> paddle.Tensor:
+    """Return [2, 3]: for background and person Σpt, Σp² and Σt² over the pixels where ``valid`` is 1.
+
+    p is the probability of that class by the sigmoid of ``margin``, t its target by ``person``; tensors of one shape,
+    a gradient for ``margin`` only.
+    """
+    return _run("portrait_overlaps", margin, person, valid)[0]
+
+
 def margin(logits: paddle.Tensor) -> paddle.Tensor:
     """Return N×H×W, the second channel minus the first, of N×2×H×W."""
     return _run("portrait_margin", logits)[0]

@@ -9,6 +9,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from paddle_portrait import kernels
 from paddle_portrait.errors import UserError
 from paddle_portrait.losses.labels import (
     IGNORE_INDEX,
@@ -24,17 +25,18 @@ from paddle_portrait.registry import LOSSES
 
 def pixel_cross_entropy(
     logits: paddle.Tensor, labels: paddle.Tensor, ignore_index: int = IGNORE_INDEX
-) -> paddle.Tensor:
-    """Return float N×H×W: −Σ_c target_c · log softmax(logits)_c at each pixel, ignored ones included.
+) -> tuple[paddle.Tensor, paddle.Tensor]:
+    """Return −Σ_c target_c · log softmax(logits)_c at each pixel, and 1 where a pixel counts, else 0: float N×H×W each.
 
     Two classes take softplus(m) − y·m, the same number from the margin m of the logits: half the work.
     """
     if is_binary(logits):
-        view = binary_view(logits, labels, "cross entropy", ignore_index)
-        return F.softplus(view.margin) - view.person * view.margin
+        margin, person, valid = binary_view(logits, labels, "cross entropy", ignore_index)
+        return kernels.binary_cross_entropy(margin, person), valid
     check_sizes(logits, labels)
     targets = class_targets(labels, logits.shape[1], ignore_index)
-    return -(targets * F.log_softmax(logits, axis=1)).sum(axis=1)
+    values = -(targets * F.log_softmax(logits, axis=1)).sum(axis=1)
+    return values, valid_pixels(labels, ignore_index).astype(values.dtype)
 
 
 @LOSSES.register()
@@ -70,8 +72,7 @@ class CrossEntropyLoss(nn.Layer):
         Raises:
             UserError: the sizes or classes do not go together.
         """
-        values = pixel_cross_entropy(logits, labels, self.ignore_index)
-        weights = valid_pixels(labels, self.ignore_index).astype(values.dtype)
+        values, weights = pixel_cross_entropy(logits, labels, self.ignore_index)
         if self.weight is not None:
             weights = weights * self._class_weights(logits, labels, self.weight).astype(values.dtype)
         if self.top_k_percent_pixels < 1.0:
@@ -115,8 +116,7 @@ class OhemCrossEntropyLoss(nn.Layer):
 
         A soft label's cross entropy −log p stands for the probability p of its target.
         """
-        values = pixel_cross_entropy(logits, labels, self.ignore_index)
-        valid = valid_pixels(labels, self.ignore_index).astype(values.dtype)
+        values, valid = pixel_cross_entropy(logits, labels, self.ignore_index)
         with paddle.no_grad():
             probability = paddle.exp(-values) * valid + 2.0 * (1.0 - valid)  # ignored pixels are easiest of all
             bound = self.thresh

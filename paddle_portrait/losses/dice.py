@@ -8,6 +8,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from paddle_portrait import kernels
 from paddle_portrait.errors import UserError
 from paddle_portrait.losses.labels import (
     IGNORE_INDEX,
@@ -46,30 +47,23 @@ class DiceLoss(nn.Layer):
         Raises:
             UserError: ``weight`` has another number of values than there are classes.
         """
-        probabilities, targets, valid = self._read(logits, labels)
-        weights = self.weight or [1.0] * len(probabilities)
-        if len(weights) != len(probabilities):
-            raise UserError(f"DiceLoss: weight has {len(weights)} values for {len(probabilities)} classes.")
-        losses = [
-            weight * self._class_loss(probability * valid, target * valid)
-            for weight, probability, target in zip(weights, probabilities, targets, strict=True)
-        ]
+        overlaps = self._overlaps(logits, labels)
+        weights = self.weight or [1.0] * len(overlaps)
+        if len(weights) != len(overlaps):
+            raise UserError(f"DiceLoss: weight has {len(weights)} values for {len(overlaps)} classes.")
+        losses = [weight * self._class_loss(*sums) for weight, sums in zip(weights, overlaps, strict=True)]
         return paddle.add_n(losses) / len(losses)
 
-    def _read(
-        self, logits: paddle.Tensor, labels: paddle.Tensor
-    ) -> tuple[list[paddle.Tensor], list[paddle.Tensor], paddle.Tensor]:
-        """Return the probabilities and targets of each class, and the pixels that count."""
+    def _overlaps(self, logits: paddle.Tensor, labels: paddle.Tensor) -> list[tuple[paddle.Tensor, ...]]:
+        """Return the scalars Σpt, Σp² and Σt² of each class."""
         if is_binary(logits):
-            margin, target, valid = binary_view(logits, labels, "DiceLoss", self.ignore_index)
-            person = F.sigmoid(margin)
-            return [1.0 - person, person], [1.0 - target, target], valid
+            return kernels.binary_overlaps(*binary_view(logits, labels, "DiceLoss", self.ignore_index))
         check_sizes(logits, labels)
-        targets = class_targets(labels, logits.shape[1], self.ignore_index)
-        probabilities = F.softmax(logits, axis=1)
-        valid = valid_pixels(labels, self.ignore_index)
-        return paddle.unstack(probabilities, axis=1), paddle.unstack(targets, axis=1), valid
+        valid = valid_pixels(labels, self.ignore_index).unsqueeze(1)
+        targets = class_targets(labels, logits.shape[1], self.ignore_index) * valid
+        probabilities = F.softmax(logits, axis=1) * valid
+        pairs = zip(paddle.unstack(probabilities, axis=1), paddle.unstack(targets, axis=1), strict=True)
+        return [((p * t).sum(), (p * p).sum(), (t * t).sum()) for p, t in pairs]
 
-    def _class_loss(self, probability: paddle.Tensor, target: paddle.Tensor) -> paddle.Tensor:
-        overlap = 2.0 * (probability * target).sum() + self.smooth
-        return 1.0 - overlap / ((probability * probability).sum() + (target * target).sum() + self.smooth)
+    def _class_loss(self, product: paddle.Tensor, own: paddle.Tensor, target: paddle.Tensor) -> paddle.Tensor:
+        return 1.0 - (2.0 * product + self.smooth) / (own + target + self.smooth)

@@ -86,9 +86,11 @@ def binary_view(
     margin = person_margin(logits)
     if margin.dtype not in (paddle.float32, paddle.float64):  # sums over pixels leave the range of half precision
         margin = margin.astype("float32")
-    valid = valid_pixels(labels, ignore_index)
-    person = labels.astype("float32") * valid
-    if not is_soft(labels):
+    if is_soft(labels):
+        valid = valid_pixels(labels)
+        person = labels.astype("float32") * valid
+    else:
+        person, valid = kernels.read_labels(labels, ignore_index)
         _check_classes(person, 2)
     return BinaryView(margin, person.astype(margin.dtype), valid.astype(margin.dtype))
 

@@ -12,6 +12,7 @@ import pytest
 from paddle import nn
 
 from paddle_portrait import kernels
+from paddle_portrait.kernels import operators
 
 pytestmark = pytest.mark.usefixtures("built")
 
@@ -353,6 +354,63 @@ def test_interleave(channels: int) -> None:
 
 def test_class_margin() -> None:
     compare_function(kernels.class_margin, lambda x: x[:, 1] - x[:, 0], (3, 2, 7, 9))
+
+
+def two_classes(shape: tuple[int, ...], soft: bool) -> tuple[paddle.Tensor, paddle.Tensor]:
+    """Return targets and which pixels count, float64."""
+    person = np.random.default_rng(1).random(shape)
+    valid = np.random.default_rng(2).random(shape) > 0.2
+    person = (person if soft else np.round(person)) * valid
+    return paddle.to_tensor(person), paddle.to_tensor(valid.astype(np.float64))
+
+
+@pytest.mark.parametrize("spread", [1e-3, 1.0, 15.0])
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 5), (3, 61, 67)])
+def test_binary_cross_entropy(shape: tuple[int, ...], soft: bool, spread: float) -> None:
+    person, _ = two_classes(shape, soft)
+    compare_function(
+        lambda x: kernels.binary_cross_entropy(spread * x, person.astype(x.dtype)),
+        lambda x: F.softplus(spread * x) - person.astype(x.dtype) * (spread * x),
+        shape,
+        exact=lambda x: F.relu(spread * x) + paddle.log1p(paddle.exp(-spread * x.abs())) - person * (spread * x),
+    )
+
+
+@pytest.mark.parametrize("spread", [1e-3, 1.0, 15.0])
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 5), (3, 61, 67)])
+def test_overlaps(shape: tuple[int, ...], soft: bool, spread: float) -> None:
+    person, valid = two_classes(shape, soft)
+
+    def written_out(x: paddle.Tensor, background: Function) -> paddle.Tensor:
+        p, t, counts = F.sigmoid(spread * x), person.astype(x.dtype), valid.astype(x.dtype)
+        pairs = [(background(x), 1 - t), (p, t)]
+        sums = [[(counts * p * t).sum(), (counts * p * p).sum(), (counts * t * t).sum()] for p, t in pairs]
+        return paddle.stack([paddle.stack(row) for row in sums])
+
+    compare_function(
+        lambda x: operators.overlaps(spread * x, person.astype(x.dtype), valid.astype(x.dtype)),
+        lambda x: written_out(x, lambda x: 1 - F.sigmoid(spread * x)),
+        shape,
+        exact=lambda x: written_out(x, lambda x: F.sigmoid(-spread * x)),
+    )
+
+
+def test_margins_as_sure_as_floats_can_be() -> None:
+    margin = paddle.to_tensor([1e4, -1e4, 1e4, -1e4, 30.0, float("nan")], stop_gradient=False)
+    values = kernels.binary_cross_entropy(margin, paddle.to_tensor([1.0, 1.0, 0.0, 0.0, 1.0, 1.0]))
+    values.sum().backward()
+    np.testing.assert_allclose(values.numpy(), [0, 1e4, 1e4, 0, np.exp(-30), np.nan], rtol=1e-5, atol=1e-37)
+    np.testing.assert_allclose(margin.grad.numpy(), [0, -1, 1, 0, -np.exp(-30), np.nan], rtol=1e-5, atol=1e-37)
+
+
+@pytest.mark.parametrize("ignore_index", [255, 0, -1, 1 << 40])
+def test_read_labels(ignore_index: int) -> None:
+    labels = np.random.default_rng(0).choice([0, 1, 2, ignore_index], (3, 7, 9))
+    person, valid = kernels.read_labels(paddle.to_tensor(labels), ignore_index)
+    np.testing.assert_array_equal(valid.numpy(), np.float32(labels != ignore_index))
+    np.testing.assert_array_equal(person.numpy(), np.where(labels == ignore_index, 0, labels).astype(np.float32))
 
 
 @pytest.mark.parametrize("mode", ["off", "on"])

@@ -17,6 +17,7 @@ from paddle import nn
 from paddle_portrait import kernels
 from paddle_portrait.errors import UserError
 from paddle_portrait.kernels import operators
+from paddle_portrait.losses import BoundaryBandLoss, CrossEntropyLoss, DiceLoss, OhemCrossEntropyLoss
 
 pytestmark = pytest.mark.usefixtures("built")
 
@@ -157,6 +158,34 @@ def test_squeeze_and_excite_else_calls_its_layers(added: bool, case: str, monkey
     assert np.allclose(stock, ours, atol=1e-6) == same
 
 
+@pytest.mark.parametrize("loss", [CrossEntropyLoss(), OhemCrossEntropyLoss(), DiceLoss(), BoundaryBandLoss(5)])
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_losses_are_the_same_on_kernels(loss: nn.Layer, channels: int, soft: bool) -> None:
+    rng = np.random.default_rng(4)
+    labels = rng.random((2, 9, 11)).astype(np.float32) if soft else rng.integers(0, 2, (2, 9, 11))
+    labels[0, 2:4] = 255
+    found = []
+    for mode in ("off", "on"):
+        kernels.use_kernels(mode)
+        logits = wanted(image(2, channels, 9, 11))
+        value = loss(logits, paddle.to_tensor(labels))
+        value.backward()
+        found.append((value.numpy(), logits.grad.numpy()))
+    for stock, ours in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, stock, rtol=1e-5, atol=1e-7)
+
+
+def test_losses_look_at_labels_by_kernels_in_training_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = operators_called(monkeypatch)
+    logits, labels = wanted(image(2, 1, 5, 6)), paddle.zeros([2, 5, 6], "int64")
+    with paddle.no_grad():
+        DiceLoss()(logits, labels)
+    assert called == []
+    DiceLoss()(logits, labels)
+    assert called == ["read_labels", "overlaps"]
+
+
 def test_state_dict_and_structure_stay(net: Net) -> None:
     plain = Net()
     assert list(net.state_dict()) == list(plain.state_dict())
@@ -235,6 +264,7 @@ _TRAIN_AND_PRINT = """
 import hashlib, sys
 import numpy as np, paddle
 from paddle_portrait import kernels
+from paddle_portrait.losses import CrossEntropyLoss, DiceLoss
 from paddle_portrait.models import MediaPipeSelfie, PPHumanSegLite
 kernels.use_kernels("on")
 paddle.seed(1)
@@ -242,8 +272,9 @@ net = kernels.accelerate(PPHumanSegLite() if sys.argv[1] == "lite" else MediaPip
 optimizer = paddle.optimizer.Momentum(0.01, parameters=net.parameters())
 rng = np.random.default_rng(0)
 for _ in range(3):
-    loss = net(paddle.to_tensor(rng.standard_normal((3, 3, 64, 72)).astype(np.float32))).logits.square().mean()
-    loss.backward()
+    logits = net(paddle.to_tensor(rng.standard_normal((3, 3, 64, 72)).astype(np.float32))).logits
+    labels = paddle.to_tensor(rng.integers(0, 2, (3, 64, 72)))
+    (CrossEntropyLoss()(logits, labels) + DiceLoss()(logits, labels)).backward()
     optimizer.step()
     optimizer.clear_grad()
 digest = hashlib.sha256()

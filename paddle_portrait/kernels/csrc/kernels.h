@@ -4,6 +4,8 @@
 // and sums over several of them are taken afterwards in index order.
 #pragma once
 
+#include <cstdint>
+
 namespace portrait {
 
 // The window of a 2-D convolution or pooling over one H x W plane.
@@ -130,6 +132,20 @@ void channel_gate_forward(const ChannelGate& gate, const float* x, const float* 
                           int batch, long size);
 void channel_gate_backward(const ChannelGate& gate, const float* x, const double* saved, const float* grad_y,
                            float* grad_x, float* grad_addend, const GateGradients& grads, int batch, long size);
+
+// Class numbers as floats, 0 where ignored; and 1 where a pixel counts, else 0.
+void read_labels(const int64_t* labels, float* person, float* valid, int64_t ignored, long count);
+
+// log(1 + exp(margin)) - person * margin: the cross entropy of two classes, `person` the target's probability.
+void cross_entropy_forward(const float* margin, const float* person, float* values, long count);
+void cross_entropy_backward(const float* margin, const float* person, const float* grad_values, float* grad_margin,
+                            long count);
+
+// For background and person the sums of pt, pp and tt over all pixels: p the probability, t the target, both times
+// `valid`.
+void overlaps_forward(const float* margin, const float* person, const float* valid, float* sums, long count);
+void overlaps_backward(const float* margin, const float* person, const float* valid, const float* grad_sums,
+                       float* grad_margin, long count);
 
 // average += share * (value - average)
 void blend(float* average, const float* value, float share, long count);
