@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -320,3 +322,23 @@ def test_evaluation_shared_by_processes(tmp_path: Path, world_size: int) -> None
 def test_evaluation_refuses_random_transforms_at_once(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="RandomRotation cannot be used in evaluation"):
         EvalLoader(make(tmp_path, 3))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+def test_tensors_share_the_memory_of_a_batch_and_outlive_it(dtype: str) -> None:
+    pytest.importorskip("paddle")
+    images = np.arange(24).reshape(2, 3, 2, 2).astype(dtype)
+    tensors = Batch(images, None, ["a", "b"], [0, 1]).to_tensors()
+    assert tensors.images.data_ptr() == images.ctypes.data
+    del images
+    gc.collect()
+    np.testing.assert_array_equal(tensors.images.numpy(), np.arange(24).reshape(2, 3, 2, 2))
+    assert tensors.images.stop_gradient
+
+
+@pytest.mark.parametrize("view", [lambda a: a.transpose(0, 3, 1, 2), lambda a: np.broadcast_to(a[:1], a.shape)])
+def test_arrays_that_cannot_be_shared_are_copied(view: Callable[[np.ndarray], np.ndarray]) -> None:
+    pytest.importorskip("paddle")
+    images = view(np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype(np.float32))
+    tensors = Batch(images, None, ["a", "b"], [0, 1]).to_tensors()
+    np.testing.assert_array_equal(tensors.images.numpy(), images)
