@@ -15,6 +15,7 @@ from paddle import nn
 
 from paddle_portrait import kernels
 from paddle_portrait.kernels.memory import keep_freed_memory
+from paddle_portrait.losses import BoundaryBandLoss, CrossEntropyLoss, DiceLoss
 from paddle_portrait.models import PPHumanSegLite
 
 BATCH = 8
@@ -57,6 +58,26 @@ class Separable(nn.Layer):
         return kernels.separable_convolution(x, self.depthwise, self.norm, self.pointwise)
 
 
+class Gate(nn.Layer):
+    """Squeeze and excite; ``added`` as in MediaPipe's decoder, onto the input itself."""
+
+    def __init__(self, channels: int, squeezed: int, added: bool = False) -> None:
+        super().__init__()
+        self.squeeze, self.excite = nn.Conv2D(channels, squeezed, 1), nn.Conv2D(squeezed, channels, 1)
+        self.added = added
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        """Map N×channels×H×W to the same shape."""
+        return kernels.gate_channels(x, self.squeeze, self.excite, x if self.added else None)
+
+
+def loss_of(loss: nn.Layer, image: int) -> Case:
+    """Return the case of a loss of one logit a pixel, where a half of the picture is person."""
+    labels = paddle.zeros([BATCH, image, image], "int64")
+    labels[:, :, image // 2 :] = 1
+    return function(1, image, lambda logits: loss(logits, labels))
+
+
 def function(channels: int, image: int, call: Call) -> Case:
     """Return the case of something without weights."""
     return (nn.Identity, call, (channels, image, image))
@@ -90,6 +111,9 @@ CASES: dict[str, Case] = {
     "batch norm + ReLU, 64 @96": norm(64, 96, kernels.batch_norm_relu),
     "batch norm + ReLU, 36 @24": norm(36, 24, kernels.batch_norm_relu),
     "batch norm + hard-swish, 72 @56": norm(72, 56, lambda x, layer: kernels.batch_norm(x, layer, "hard_swish")),
+    "squeeze and excite, 96 @16": layer_of(lambda: Gate(96, 24), 96, 16),
+    "squeeze and excite, 16 @64": layer_of(lambda: Gate(16, 8), 16, 64),
+    "squeeze and excite onto a sum, 16 @128": layer_of(lambda: Gate(16, 16, added=True), 16, 128),
     "PReLU, 32 @56": layer_of(lambda: nn.PReLU(32), 32, 56),
     "hard-swish, 72 @56": layer_of(nn.Hardswish, 72, 56),
     "max pool 3x3 stride 2, 36 @96": function(36, 96, lambda x: kernels.max_pool2d(x, 3, 2, 1)),
@@ -98,6 +122,9 @@ CASES: dict[str, Case] = {
     "bilinear x2, 2 @96": function(2, 96, lambda x: kernels.resize_bilinear(x, (192, 192))),
     "interleave, 36 + 36 @24": function(36, 24, lambda x: kernels.interleave_channels(x, x)),
     "two-class margin @192": function(2, 192, kernels.class_margin),
+    "CrossEntropyLoss, one logit @256": loss_of(CrossEntropyLoss(), 256),
+    "BoundaryBandLoss, one logit @256": loss_of(BoundaryBandLoss(), 256),
+    "DiceLoss, one logit @256": loss_of(DiceLoss(), 256),
 }
 
 
