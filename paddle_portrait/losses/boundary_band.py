@@ -52,5 +52,6 @@ class BoundaryBandLoss(nn.Layer):
     def _band(self, labels: np.ndarray) -> np.ndarray:
         soft = labels.dtype.kind == "f"
         valid = labels <= 1.0 if soft else labels != self.ignore_index
-        plain = np.where(valid, labels, 0).astype(np.float32 if soft else np.uint8)
-        return np.stack([square_band(label, self.kernel_size) for label in plain]).astype(bool)
+        plain = labels.astype(np.float32 if soft else np.uint8)
+        plain[~valid] = 0
+        return np.stack([square_band(label, self.kernel_size) for label in plain]).view(bool)
