@@ -181,8 +181,9 @@ def _is_mostly_weights(layer: nn.Conv2D, kind: str, x: paddle.Tensor) -> bool:
 
     The kernels read the weights once an image, and stock Paddle does, too; one product for the batch reads them once.
     """
-    many = kind != "depthwise" and layer._groups == 1 and layer.weight.size > _MANY_WEIGHTS
-    return many and x.shape[2] * x.shape[3] < _FEW_PIXELS
+    if kind == "depthwise" or layer._groups != 1 or x.shape[2] * x.shape[3] >= _FEW_PIXELS:
+        return False
+    return layer.weight.size > _MANY_WEIGHTS
 
 
 # Measured with square layers of 64 to 4096 channels on maps of 1 to 64 pixels a side.
