@@ -56,16 +56,18 @@ def read_labels(labels: paddle.Tensor, ignore_index: int) -> tuple[paddle.Tensor
     return labels.astype("float32") * valid, valid
 
 
-def binary_cross_entropy(margin: paddle.Tensor, person: paddle.Tensor) -> paddle.Tensor:
-    """Return log(1 + exp(margin)) − person · margin, the cross entropy of two classes at each pixel.
+def binary_cross_entropy(margin: paddle.Tensor, person: paddle.Tensor, weights: paddle.Tensor) -> paddle.Tensor:
+    """Return the weighted mean of log(1 + exp(margin)) − person · margin, the cross entropy of two classes; a scalar.
 
     Args:
         margin: the person's logit minus the background's, any shape.
         person: the target's probability, the same shape and type.
+        weights: of the pixels, the same shape and type; 0 is returned where all are 0.
     """
-    if _is_margin(margin, person):
-        return operators.cross_entropy(margin, person)
-    return F.softplus(margin) - person * margin
+    if _is_margin(margin, person, weights):
+        return operators.cross_entropy(margin, person, weights)
+    values = F.softplus(margin) - person * margin
+    return (values * weights).sum() / paddle.clip(weights.sum(), min=1e-12)
 
 
 def binary_overlaps(

@@ -166,9 +166,12 @@ def read_labels(labels: paddle.Tensor, ignore_index: int) -> tuple[paddle.Tensor
     return person, valid
 
 
-def cross_entropy(margin: paddle.Tensor, person: paddle.Tensor) -> paddle.Tensor:
-    """Return log(1 + exp(margin)) − person · margin of two tensors of one shape; no gradient for ``person``."""
-    return _run("portrait_cross_entropy", margin, person)[0]
+def cross_entropy(margin: paddle.Tensor, person: paddle.Tensor, weights: paddle.Tensor) -> paddle.Tensor:
+    """Return the weighted mean of log(1 + exp(margin)) − person · margin, three tensors of one shape.
+
+    The weights' sum counts as 1e-12 at least; a gradient for ``margin`` only.
+    """
+    return _run("portrait_cross_entropy", margin, person, weights)[0]
 
 
 def overlaps(margin: paddle.Tensor, person: paddle.Tensor, valid: paddle.Tensor) -> paddle.Tensor:

@@ -32,7 +32,7 @@ def pixel_cross_entropy(
     """
     if is_binary(logits):
         margin, person, valid = binary_view(logits, labels, "cross entropy", ignore_index)
-        return kernels.binary_cross_entropy(margin, person), valid
+        return F.softplus(margin) - person * margin, valid
     check_sizes(logits, labels)
     targets = class_targets(labels, logits.shape[1], ignore_index)
     values = -(targets * F.log_softmax(logits, axis=1)).sum(axis=1)
@@ -72,14 +72,22 @@ class CrossEntropyLoss(nn.Layer):
         Raises:
             UserError: the sizes or classes do not go together.
         """
-        values, weights = pixel_cross_entropy(logits, labels, self.ignore_index)
-        if self.weight is not None:
-            weights = weights * self._class_weights(logits, labels, self.weight).astype(values.dtype)
+        if is_binary(logits) and self.top_k_percent_pixels == 1.0:
+            margin, person, valid = binary_view(logits, labels, "cross entropy", self.ignore_index)
+            return kernels.binary_cross_entropy(margin, person, self._weights(logits, labels, valid))
+        values, valid = pixel_cross_entropy(logits, labels, self.ignore_index)
+        weights = self._weights(logits, labels, valid)
         if self.top_k_percent_pixels < 1.0:
             kept = max(1, int(values.size * self.top_k_percent_pixels))
             values, positions = paddle.topk((values * weights).flatten(), kept)
             return values.sum() / paddle.clip(paddle.gather(weights.flatten(), positions).sum(), min=1e-12)
         return (values * weights).sum() / paddle.clip(weights.sum(), min=1e-12)
+
+    def _weights(self, logits: paddle.Tensor, labels: paddle.Tensor, valid: paddle.Tensor) -> paddle.Tensor:
+        """Return each pixel's weight, of the shape and type of ``valid``."""
+        if self.weight is None:
+            return valid
+        return valid * self._class_weights(logits, labels, self.weight).astype(valid.dtype)
 
     def _class_weights(self, logits: paddle.Tensor, labels: paddle.Tensor, weight: list[float]) -> paddle.Tensor:
         targets = class_targets(labels, logits.shape[1], self.ignore_index)

@@ -368,12 +368,18 @@ def two_classes(shape: tuple[int, ...], soft: bool) -> tuple[paddle.Tensor, padd
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 5), (3, 61, 67)])
 def test_binary_cross_entropy(shape: tuple[int, ...], soft: bool, spread: float) -> None:
-    person, _ = two_classes(shape, soft)
+    person, valid = two_classes(shape, soft)
+    weights = valid * paddle.to_tensor(np.random.default_rng(3).random(shape)) + 1e-3
+
+    def mean(values: paddle.Tensor) -> paddle.Tensor:
+        counts = weights.astype(values.dtype)
+        return (values * counts).sum() / counts.sum()
+
     compare_function(
-        lambda x: kernels.binary_cross_entropy(spread * x, person.astype(x.dtype)),
-        lambda x: F.softplus(spread * x) - person.astype(x.dtype) * (spread * x),
+        lambda x: kernels.binary_cross_entropy(spread * x, person.astype(x.dtype), weights.astype(x.dtype)),
+        lambda x: mean(F.softplus(spread * x) - person.astype(x.dtype) * (spread * x)),
         shape,
-        exact=lambda x: F.relu(spread * x) + paddle.log1p(paddle.exp(-spread * x.abs())) - person * (spread * x),
+        exact=lambda x: mean(F.relu(spread * x) - person * (spread * x) + paddle.log1p(paddle.exp(-spread * x.abs()))),
     )
 
 
@@ -398,11 +404,19 @@ def test_overlaps(shape: tuple[int, ...], soft: bool, spread: float) -> None:
 
 
 def test_margins_as_sure_as_floats_can_be() -> None:
-    margin = paddle.to_tensor([1e4, -1e4, 1e4, -1e4, 30.0, float("nan")], stop_gradient=False)
-    values = kernels.binary_cross_entropy(margin, paddle.to_tensor([1.0, 1.0, 0.0, 0.0, 1.0, 1.0]))
-    values.sum().backward()
-    np.testing.assert_allclose(values.numpy(), [0, 1e4, 1e4, 0, np.exp(-30), np.nan], rtol=1e-5, atol=1e-37)
-    np.testing.assert_allclose(margin.grad.numpy(), [0, -1, 1, 0, -np.exp(-30), np.nan], rtol=1e-5, atol=1e-37)
+    for value, person, expected, slope in [
+        (1e4, 1.0, 0, 0),
+        (-1e4, 1.0, 1e4, -1),
+        (1e4, 0.0, 1e4, 1),
+        (-1e4, 0.0, 0, 0),
+        (30.0, 1.0, np.exp(-30), -np.exp(-30)),
+        (float("nan"), 1.0, np.nan, np.nan),
+    ]:
+        margin = paddle.to_tensor([value], stop_gradient=False)
+        loss = kernels.binary_cross_entropy(margin, paddle.to_tensor([person]), paddle.ones([1]))
+        loss.backward()
+        np.testing.assert_allclose(loss.numpy(), expected, rtol=1e-5, atol=1e-37)
+        np.testing.assert_allclose(margin.grad.numpy(), [slope], rtol=1e-5, atol=1e-37)
 
 
 @pytest.mark.parametrize("ignore_index", [255, 0, -1, 1 << 40])

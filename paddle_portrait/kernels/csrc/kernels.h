@@ -117,7 +117,8 @@ void margin_backward(const float* grad_margin, float* grad_logits, int batch, lo
 // Squeeze and excite: y = x * factor (+ addend), where a channel's factor is
 // sigmoid(excite * relu(squeeze * means + squeeze_bias) + excite_bias) and the means are those of x (+ addend).
 struct ChannelGate {
-  const float *squeeze, *squeeze_bias, *excite, *excite_bias;  // squeezed x channels, squeezed, channels x squeezed, ...
+  // squeezed x channels, squeezed, channels x squeezed, channels
+  const float *squeeze, *squeeze_bias, *excite, *excite_bias;
   int channels, squeezed;
 
   long saved_size() const { return 2L * channels + squeezed; }
@@ -136,10 +137,15 @@ void channel_gate_backward(const ChannelGate& gate, const float* x, const double
 // Class numbers as floats, 0 where ignored; and 1 where a pixel counts, else 0.
 void read_labels(const int64_t* labels, float* person, float* valid, int64_t ignored, long count);
 
-// log(1 + exp(margin)) - person * margin: the cross entropy of two classes, `person` the target's probability.
-void cross_entropy_forward(const float* margin, const float* person, float* values, long count);
-void cross_entropy_backward(const float* margin, const float* person, const float* grad_values, float* grad_margin,
-                            long count);
+// The cross entropy of two classes, log(1 + exp(margin)) - person * margin, with `person` the target's probability:
+// the sum over all pixels of it times the weight, and the sum of the weights.
+struct WeightedSum {
+  double values, weights;
+};
+WeightedSum cross_entropy_forward(const float* margin, const float* person, const float* weights, long count);
+// `grad` is that of the first sum.
+void cross_entropy_backward(const float* margin, const float* person, const float* weights, float grad,
+                            float* grad_margin, long count);
 
 // For background and person the sums of pt, pp and tt over all pixels: p the probability, t the target, both times
 // `valid`.

@@ -10,7 +10,7 @@
 namespace portrait {
 namespace {
 
-constexpr long kPiece = 1L << 12;  // pixels that one thread takes at a time, and that are summed in float
+constexpr long kPiece = 512;  // pixels that one thread takes at a time, and that are summed in float
 typedef int Integers __attribute__((vector_size(kLanes * sizeof(int))));
 
 inline Vector magnitude(Vector value) { return value < 0.f ? -value : value; }
@@ -47,6 +47,21 @@ inline void for_each_vector(long count, const Work& work) {
       work(j, count - j < kLanes ? static_cast<int>(count - j) : kLanes, begin / kPiece);
 }
 
+inline long pieces_of(long count) { return (count + kPiece - 1) / kPiece; }
+
+// Sums of one piece, which are added up in double and in order.
+template <int kCount>
+struct Partial {
+  Vector of[kCount] = {};
+};
+
+template <int kCount>
+double total(const std::vector<Partial<kCount>>& pieces, int which) {
+  double sum = 0;
+  for (const auto& piece : pieces) sum += sum_lanes(piece.of[which]);
+  return sum;
+}
+
 // Probabilities of person and background.
 struct Probabilities {
   explicit Probabilities(Vector margin) {
@@ -69,29 +84,30 @@ void read_labels(const int64_t* labels, float* person, float* valid, int64_t ign
     }
 }
 
-void cross_entropy_forward(const float* margin, const float* person, float* values, long count) {
-  for_each_vector(count, [=](long j, int lanes, long) {
+WeightedSum cross_entropy_forward(const float* margin, const float* person, const float* weights, long count) {
+  std::vector<Partial<2>> partial(pieces_of(count));
+  for_each_vector(count, [&](long j, int lanes, long piece) {
     const Vector m = take(margin + j, lanes), rest = log_of_one_and(exp_of_negative(-magnitude(m)));
-    put(values + j, (m < 0.f ? Vector{} : m) - take(person + j, lanes) * m + rest, lanes);
+    const Vector weight = take(weights + j, lanes);
+    const Vector value = (m < 0.f ? Vector{} : m) - take(person + j, lanes) * m + rest;
+    partial[piece].of[0] += value * weight;
+    partial[piece].of[1] += weight;
   });
+  return {total(partial, 0), total(partial, 1)};
 }
 
-void cross_entropy_backward(const float* margin, const float* person, const float* grad_values, float* grad_margin,
-                            long count) {
+void cross_entropy_backward(const float* margin, const float* person, const float* weights, float grad,
+                            float* grad_margin, long count) {
   for_each_vector(count, [=](long j, int lanes, long) {
     const Vector m = take(margin + j, lanes), target = take(person + j, lanes);
     const Probabilities p(m);
     const Vector distance = m < 0.f ? p.person - target : (1.f - target) - p.background;
-    put(grad_margin + j, take(grad_values + j, lanes) * distance, lanes);
+    put(grad_margin + j, grad * take(weights + j, lanes) * distance, lanes);
   });
 }
 
 void overlaps_forward(const float* margin, const float* person, const float* valid, float* sums, long count) {
-  struct Six {
-    Vector of[6] = {};
-  };
-  const long pieces = (count + kPiece - 1) / kPiece;
-  std::vector<Six> partial(pieces);
+  std::vector<Partial<6>> partial(pieces_of(count));
   for_each_vector(count, [&](long j, int lanes, long piece) {
     const Probabilities p(take(margin + j, lanes));
     const Vector counts = take(valid + j, lanes), target = take(person + j, lanes);
@@ -104,11 +120,7 @@ void overlaps_forward(const float* margin, const float* person, const float* val
       to[2] += truth[c] * truth[c];
     }
   });
-  for (int i = 0; i < 6; ++i) {
-    double sum = 0;
-    for (const Six& piece : partial) sum += sum_lanes(piece.of[i]);
-    sums[i] = static_cast<float>(sum);
-  }
+  for (int i = 0; i < 6; ++i) sums[i] = static_cast<float>(total(partial, i));
 }
 
 void overlaps_backward(const float* margin, const float* person, const float* valid, const float* grad_sums,

@@ -15,22 +15,32 @@ Shapes two_shapes(Shape labels, int64_t) { return {labels, labels}; }
 
 Types two_floats(paddle::DataType) { return {paddle::DataType::FLOAT32, paddle::DataType::FLOAT32}; }
 
-std::vector<Tensor> cross_entropy_forward(const Tensor& margin, const Tensor& person) {
-  auto values = unfilled_like(margin);
-  portrait::cross_entropy_forward(margin.data<float>(), person.data<float>(), values.data<float>(), margin.numel());
-  return {values};
+constexpr double kLeastWeight = 1e-12;  // of all pixels, where none counts
+
+std::vector<Tensor> cross_entropy_forward(const Tensor& margin, const Tensor& person, const Tensor& weights) {
+  const auto sums = portrait::cross_entropy_forward(margin.data<float>(), person.data<float>(), weights.data<float>(),
+                                                    margin.numel());
+  auto mean = paddle::empty({}, margin.dtype(), margin.place());
+  auto divisor = paddle::empty({}, paddle::DataType::FLOAT64, margin.place());
+  *divisor.data<double>() = sums.weights < kLeastWeight ? kLeastWeight : sums.weights;
+  *mean.data<float>() = static_cast<float>(sums.values / *divisor.data<double>());
+  return {mean, divisor};
 }
 
-std::vector<Tensor> cross_entropy_backward(const Tensor& margin, const Tensor& person, const Tensor& grad_values) {
+std::vector<Tensor> cross_entropy_backward(const Tensor& margin, const Tensor& person, const Tensor& weights,
+                                           const Tensor& divisor, const Tensor& grad_mean) {
   auto grad_margin = unfilled_like(margin);
-  portrait::cross_entropy_backward(margin.data<float>(), person.data<float>(), grad_values.data<float>(),
+  portrait::cross_entropy_backward(margin.data<float>(), person.data<float>(), weights.data<float>(),
+                                   static_cast<float>(*grad_mean.data<float>() / *divisor.data<double>()),
                                    grad_margin.data<float>(), margin.numel());
   return {grad_margin};
 }
 
-Shapes first_shape(Shape first, Shape) { return {first}; }
+Shapes cross_entropy_shape(Shape, Shape, Shape) { return {Shape(), Shape()}; }
 
-Types first_type(paddle::DataType first, paddle::DataType) { return {first}; }
+Types cross_entropy_type(paddle::DataType margin, paddle::DataType, paddle::DataType) {
+  return {margin, paddle::DataType::FLOAT64};
+}
 
 std::vector<Tensor> overlaps_forward(const Tensor& margin, const Tensor& person, const Tensor& valid) {
   auto sums = paddle::empty({2, 3}, margin.dtype(), margin.place());
@@ -65,13 +75,13 @@ PD_BUILD_OP(portrait_read_labels)
     .SetInferDtypeFn(PD_INFER_DTYPE(two_floats));
 
 PD_BUILD_OP(portrait_cross_entropy)
-    .Inputs({"Margin", "Person"})
-    .Outputs({"Values"})
+    .Inputs({"Margin", "Person", "Weights"})
+    .Outputs({"Mean", "Divisor"})
     .SetKernelFn(PD_KERNEL(cross_entropy_forward))
-    .SetInferShapeFn(PD_INFER_SHAPE(first_shape))
-    .SetInferDtypeFn(PD_INFER_DTYPE(first_type));
+    .SetInferShapeFn(PD_INFER_SHAPE(cross_entropy_shape))
+    .SetInferDtypeFn(PD_INFER_DTYPE(cross_entropy_type));
 PD_BUILD_GRAD_OP(portrait_cross_entropy)
-    .Inputs({"Margin", "Person", paddle::Grad("Values")})
+    .Inputs({"Margin", "Person", "Weights", "Divisor", paddle::Grad("Mean")})
     .Outputs({paddle::Grad("Margin")})
     .SetKernelFn(PD_KERNEL(cross_entropy_backward));
 
