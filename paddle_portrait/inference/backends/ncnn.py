@@ -33,6 +33,8 @@ class NcnnBackend:
         # All of these trade accuracy for speed or memory.
         options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
         options.use_bf16_storage = False
+        # Setting memory free early ends the process on some graphs (tests/runtime_faults/ncnn_lightmode.py).
+        options.lightmode = False
         if self._net.load_param(str(model)) != 0 or self._net.load_model(str(params)) != 0:
             raise UserError(f"ncnn cannot read '{model}' with '{params}': they are damaged, or of another version.")
         if list(self._net.input_names()) != [_INPUT]:
