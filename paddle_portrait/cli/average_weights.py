@@ -27,6 +27,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--model_path", nargs="+", required=True, help="trained weights: .pdparams files, checkpoint folders, zoo names"
     )
     add("--start_share", type=float, default=0.0, help="share of the weights of model.pretrained, 0 to 1 (default: 0)")
+    add(
+        "--as_at_start",
+        nargs="+",
+        default=[],
+        metavar="PREFIX",
+        help="beginnings of the names of values that are those of the start wholly, such as the shares of LateFusion",
+    )
     add("--logit_scale", type=float, default=1.0, help="make the answer surer by this factor (default: 1)")
     add("--logit_layers", nargs="+", default=["head."], help="beginnings of the names that it scales (default: head.)")
     add("--half", action="store_true", help="round the result to float16 and compress the file")
@@ -43,15 +50,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _average(arguments: argparse.Namespace) -> int:
     from paddle_portrait.config import load_config
-    from paddle_portrait.engine.averaging import average, halved, sharpened, towards_start
+    from paddle_portrait.engine.averaging import average, drawn_at_random, halved, named, sharpened, towards_start
     from paddle_portrait.engine.trained import build_start, load_trained
     from paddle_portrait.models.weights import save_weights
 
     config = load_config(arguments.config, arguments.opts)
     networks = [load_trained(config, path) for path in arguments.model_path]
     state = average([_arrays(network) for network in networks])
-    if arguments.start_share:
-        state = towards_start(state, _arrays(build_start(config)), arguments.start_share)
+    if arguments.start_share or arguments.as_at_start:
+        start, another_start = (_arrays(build_start(config)) for _ in range(2))
+        drawn = drawn_at_random(start, another_start)
+        state = towards_start(state, start, arguments.start_share, drawn)
+        state |= named(start, arguments.as_at_start)
     if arguments.logit_scale != 1:
         state = sharpened(state, arguments.logit_layers, arguments.logit_scale)
     save_dir = Path(arguments.save_dir)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -25,7 +25,14 @@ def average(states: Sequence[State]) -> dict[str, np.ndarray]:
     return mix(states, [1 / len(states)] * len(states))
 
 
-def towards_start(trained: State, start: State, start_share: float) -> dict[str, np.ndarray]:
+def drawn_at_random(start: State, another_start: State) -> set[str]:
+    """Return the names of values that two builds of one start do not share: no weights were loaded for them."""
+    return {name for name, value in start.items() if not np.array_equal(value, another_start[name])}
+
+
+def towards_start(
+    trained: State, start: State, start_share: float, drawn: Collection[str] = ()
+) -> dict[str, np.ndarray]:
     """Return the state between a trained network and its start.
 
     A network that was trained on from weights of wide knowledge does better on photos of other kinds with a share of
@@ -35,13 +42,15 @@ def towards_start(trained: State, start: State, start_share: float) -> dict[str,
         trained: arrays by name.
         start: those that the training started from.
         start_share: share of the start, from 0 (as trained) to 1 (the start).
+        drawn: names of values that were drawn at random at the start, and mean nothing there: they stay as trained.
 
     Raises:
         UserError: the share is out of range, or the states are not of one network.
     """
     if not 0 <= start_share <= 1:
         raise UserError(f"the start's share is a number from 0 to 1, not {start_share}.")
-    return mix([trained, start], [1 - start_share, start_share])
+    mixed = mix([trained, start], [1 - start_share, start_share])
+    return {name: trained[name] if name in drawn else value for name, value in mixed.items()}
 
 
 def mix(states: Sequence[State], shares: Sequence[float]) -> dict[str, np.ndarray]:
@@ -82,13 +91,22 @@ def sharpened(state: State, layers: Sequence[str], logit_scale: float) -> dict[s
     """
     if logit_scale <= 0:
         raise UserError(f"the logits' scale is a number above 0, not {logit_scale}.")
-    for layer in layers:
-        if not any(name.startswith(layer) for name in state):
-            raise UserError(f"no value's name begins with '{layer}'; the last ones are {', '.join(list(state)[-3:])}.")
-    return {
-        name: value * value.dtype.type(logit_scale) if name.startswith(tuple(layers)) else value
-        for name, value in state.items()
-    }
+    surer = {name: value * value.dtype.type(logit_scale) for name, value in named(state, layers).items()}
+    return {**state, **surer}
+
+
+def named(state: State, beginnings: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the values whose names begin with one of ``beginnings``.
+
+    Raises:
+        UserError: a beginning fits nothing.
+    """
+    for beginning in beginnings:
+        if not any(name.startswith(beginning) for name in state):
+            raise UserError(
+                f"no value's name begins with '{beginning}'; the last ones are {', '.join(list(state)[-3:])}."
+            )
+    return {name: value for name, value in state.items() if name.startswith(tuple(beginnings))}
 
 
 def halved(state: State) -> dict[str, np.ndarray]:

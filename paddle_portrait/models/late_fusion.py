@@ -40,9 +40,9 @@ class LateFusion(nn.Layer):
         pretrained: zoo name or path of weights of the whole.
 
     Raises:
-        UserError: no network, not one size, scale, shift, share and mirrored for each, a size that is none, or a network that
-            is known to have more classes than two; at the first call, a network that turns out to, or a picture
-            that has not three channels.
+        UserError: no network, not one size, scale, shift, share and mirrored for each, a size that is none, or a
+            network that is known to have more classes than two; at the first call, a network that turns out to, or
+            a picture that has not three channels.
     """
 
     num_classes = 1

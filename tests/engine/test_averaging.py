@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from paddle_portrait.cli.average_weights import main
-from paddle_portrait.engine.averaging import average, halved, sharpened, towards_start
+from paddle_portrait.engine.averaging import average, drawn_at_random, halved, sharpened, towards_start
 from paddle_portrait.errors import UserError
 from paddle_portrait.models import read_weights
 from paddle_portrait.models.weights import save_weights
@@ -29,6 +29,16 @@ def test_the_mean_is_that_of_each_value_and_keeps_its_type() -> None:
 @pytest.mark.parametrize(("share", "expected"), [(0.0, [1.0, 2.0]), (0.25, [1.5, 3.0]), (1.0, [3.0, 6.0])])
 def test_the_share_is_that_of_the_start(share: float, expected: list[float]) -> None:
     np.testing.assert_allclose(towards_start(ONE, OTHER, share)["w"][0], expected)
+
+
+def test_what_the_start_drew_at_random_stays_as_trained() -> None:
+    start = {"loaded": np.float32([1, 2]), "new": np.float32([5, 6])}
+    another = {"loaded": np.float32([1, 2]), "new": np.float32([7, 8])}
+    trained = {"loaded": np.float32([3, 4]), "new": np.float32([9, 9])}
+    assert drawn_at_random(start, another) == {"new"}
+    mixed = towards_start(trained, start, 0.5, {"new"})
+    np.testing.assert_array_equal(mixed["loaded"], [2, 3])
+    np.testing.assert_array_equal(mixed["new"], [9, 9])
 
 
 @pytest.mark.parametrize(
@@ -58,6 +68,17 @@ def test_the_command_mixes_a_training_with_its_start(tmp_path: Path) -> None:
     assert mixed.keys() == start.keys()
     for name, value in start.items():
         np.testing.assert_allclose(mixed[name], value + 0.25, atol=1e-5)
+
+
+def test_values_named_are_those_of_the_start(tmp_path: Path) -> None:
+    start = read_weights(find_weights(NAME))
+    save_weights({name: value + np.float32(0.5) for name, value in start.items()}, tmp_path / "trained.pdparams")
+    arguments = ["--config", str(find_config(NAME)), "--model_path", str(tmp_path / "trained.pdparams")]
+    rest = ["--save_dir", str(tmp_path / "out"), "--opts", f"model.pretrained={NAME}"]
+    assert main([*arguments, "--as_at_start", "head.", *rest]) == 0
+    mixed = read_weights(tmp_path / "out" / "model.pdparams")
+    for name, value in start.items():
+        np.testing.assert_allclose(mixed[name], value + 0.5 * (not name.startswith("head.")), atol=1e-5)
 
 
 def test_only_the_last_layers_are_sharpened() -> None:

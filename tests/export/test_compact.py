@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from paddle_portrait.export.compact import find_levels, store_compactly
+from paddle_portrait.export.shared_constants import share_equal_constants
 
 onnx = pytest.importorskip("onnx")
 RNG = np.random.default_rng(5)
@@ -82,3 +83,14 @@ def test_rounding_is_asked_for_and_stops_at_what_float16_cannot_hold(tmp_path: P
     make_model(tmp_path / "plain.onnx", weights)
     assert store_compactly(tmp_path / "plain.onnx", tmp_path / "rounded.onnx", rounded=True) == 1
     assert not store_compactly(tmp_path / "plain.onnx", tmp_path / "exact.onnx")
+
+
+def test_equal_constants_are_stored_once(tmp_path: Path) -> None:
+    weights = RNG.standard_normal((10, 10)).astype(np.float32)
+    path = tmp_path / "model.onnx"
+    make_model(path, {"a": weights, "b": weights.copy(), "c": weights.T.copy(), "d": weights[:1], "e": weights.copy()})
+    before = run(path)
+    assert share_equal_constants(path) == 2
+    np.testing.assert_array_equal(run(path), before)
+    assert [tensor.name for tensor in onnx.load(str(path)).graph.initializer] == ["a", "c", "d"]
+    assert share_equal_constants(path) == 0

@@ -14,6 +14,7 @@ import numpy as np
 
 from paddle_portrait.export.child import run_converter
 from paddle_portrait.export.job import ExportJob
+from paddle_portrait.export.shared_constants import share_equal_constants
 from paddle_portrait.export.targets import require_packages
 from paddle_portrait.inference.deploy_file import TargetFiles
 
@@ -40,6 +41,7 @@ def write(job: ExportJob, folder: Path) -> TargetFiles:
         quicken(folder / PLAIN, folder / "model.onnx")
     else:
         shutil.copyfile(folder / PLAIN, folder / "model.onnx")
+    share_equal_constants(folder / "model.onnx")
     return TargetFiles("model.onnx")
 
 
