@@ -73,7 +73,7 @@ class Batch:
 
 
 def _tensor(array: np.ndarray) -> Any:
-    """Return a tensor on the current device, of the array's own memory where that is possible."""
+    """Return a tensor on the current device, of the array's own memory if possible: nobody else may write there."""
     import paddle
 
     if paddle.get_device() == "cpu" and array.flags.c_contiguous and array.flags.writeable:

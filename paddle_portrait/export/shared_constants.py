@@ -6,18 +6,24 @@ from pathlib import Path
 
 
 def share_equal_constants(path: Path) -> int:
-    """Rewrite an ONNX file so that equal constants are stored once; return how many were left out."""
+    """Rewrite an ONNX file so that equal constants are stored once; return how many were left out.
+
+    Those that the graph gives out stay, and so does all where a branch or loop may read them from within.
+    """
     import onnx
     from onnx import numpy_helper
 
     model = onnx.load(str(path))
     graph = model.graph
+    if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
+        return 0
+    fixed = {value.name for value in [*graph.input, *graph.output]}
     first: dict[tuple[int, tuple[int, ...], bytes], str] = {}
     renamed: dict[str, str] = {}
     for tensor in graph.initializer:
         values = numpy_helper.to_array(tensor)
         name = first.setdefault((tensor.data_type, values.shape, values.tobytes()), tensor.name)
-        if name != tensor.name:
+        if name != tensor.name and tensor.name not in fixed:
             renamed[tensor.name] = name
     for node in graph.node:
         for index, name in enumerate(node.input):

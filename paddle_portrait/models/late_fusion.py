@@ -35,7 +35,7 @@ class LateFusion(nn.Layer):
         input_shifts: for each network, what is added then; default: 0.
         shares: for each network, its share of the mean at first; default: equal shares.
         mirrored: for each network, whether its logit is the mean of its answers to the picture and to the mirrored
-            picture, which costs its time twice; default: no.
+            picture, which costs its time twice; default: no. In training each sees the picture alone.
         hidden: channels of the correction.
         pretrained: zoo name or path of weights of the whole.
 
@@ -98,7 +98,7 @@ class LateFusion(nn.Layer):
         if (scale, shift) != (1.0, 0.0):
             seen = seen * scale + shift
         logit = self._logit(index, seen)
-        if self.mirrored[index]:
+        if self.mirrored[index] and not self.training:
             logit = (logit + self._logit(index, seen.flip(3)).flip(3)) / 2
         return logit if size is None else resize_bilinear(logit, own)
 
@@ -130,6 +130,10 @@ def _size(index: int, size: Sequence[int] | None) -> tuple[int, int] | None:
 
 
 def _one_each(name: str, values: Sequence[Value] | None, default: Value, count: int) -> list[Value]:
+    if values is not None and not isinstance(values, (list, tuple)):
+        raise UserError(
+            f"LateFusion: {name} is {values!r}; allowed is a list, one entry a network, or null."
+        )
     given = [default] * count if values is None else list(values)
     if len(given) != count:
         raise UserError(f"LateFusion: {count} networks need {count} {name}, not {len(given)}.")

@@ -83,11 +83,14 @@ class Drift(nn.Layer):
 def test_a_mirrored_network_answers_with_the_mean_over_both_pictures() -> None:
     x = picture()
     mean = x.mean(axis=1)
-    found = LateFusion([Drift(), Brightness()], mirrored=[True, False], shares=[1, 0])(paddle.to_tensor(x))
-    expected = (np.roll(mean, 1, axis=2) + np.roll(mean, -1, axis=2)) / 2
-    np.testing.assert_allclose(found.logits.numpy()[:, 0], expected, atol=1e-6)
-    plain = LateFusion([Drift(), Brightness()], shares=[1, 0])(paddle.to_tensor(x))
-    np.testing.assert_allclose(plain.logits.numpy()[:, 0], np.roll(mean, 1, axis=2), atol=1e-6)
+    network = LateFusion([Drift(), Brightness()], mirrored=[True, False], shares=[1, 0])
+    to_the_right = np.roll(mean, 1, axis=2)
+    for trains, expected in ((True, to_the_right), (False, (to_the_right + np.roll(mean, -1, axis=2)) / 2)):
+        network.train() if trains else network.eval()
+        np.testing.assert_allclose(network(paddle.to_tensor(x)).logits.numpy()[:, 0], expected, atol=1e-6)
+    plain = LateFusion([Drift(), Brightness()], shares=[1, 0])
+    plain.eval()
+    np.testing.assert_allclose(plain(paddle.to_tensor(x)).logits.numpy()[:, 0], to_the_right, atol=1e-6)
 
 
 def test_the_correction_can_learn_what_no_network_knows() -> None:
@@ -137,6 +140,7 @@ def test_a_picture_with_a_prior_is_refused() -> None:
         ({"networks": [Brightness()], "shares": [0.5, 0.5]}, "1 networks need 1 shares, not 2"),
         ({"networks": [Brightness(), Brightness()], "input_scales": [1]}, "2 networks need 2 input_scales, not 1"),
         ({"networks": [Brightness()], "sizes": [None, [8, 8]]}, "1 networks need 1 sizes, not 2"),
+        ({"networks": [Brightness()], "mirrored": True}, "mirrored is True; allowed is a list"),
         ({"networks": [Brightness()], "sizes": [256]}, r"sizes\[0\] is 256; allowed is \[width, height\]"),
         ({"networks": [Brightness(), Brightness()], "sizes": [None, [256]]}, r"sizes\[1\] is \[256\]; allowed"),
         ({"networks": [Brightness()], "sizes": [[0, 8]]}, r"sizes\[0\] is \[0, 8\]; allowed"),
