@@ -20,7 +20,8 @@ def count_folded(operators: Sequence[Operator]) -> int:
     convolution had none. Any other (behind a sum or a concatenation) is a factor and an addend for every channel.
     """
     neighbours = Neighbours(operators)
-    norms = [operator for operator in operators if operator.type == "batch_norm"]
+    # A norm that runs twice, as on a picture and its mirror image, is stored once.
+    norms = {op.weights: op for op in operators if op.type == "batch_norm"}.values()
     others = [operator for operator in operators if operator.type != "batch_norm"]
     remaining = sum(channels_of(norm) * _values_per_channel(neighbours, norm) for norm in norms)
     return remaining + count_learnable(others)

@@ -59,6 +59,24 @@ def test_counts_of_a_network_counted_by_hand() -> None:
     assert found.values_stored == found.params_trainable + 2 * (4 + 4 + 8)
 
 
+class Twice(nn.Layer):
+    """A convolution and its norm that see the picture and its mirror image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2D(3, 4, 3, padding=1, bias_attr=False)
+        self.norm = nn.BatchNorm2D(4)
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        return self.norm(self.conv(x)) + self.norm(self.conv(x.flip(3))).flip(3)
+
+
+def test_what_runs_twice_is_stored_once() -> None:
+    found = analyse(Twice(), (1, 3, 8, 8))
+    assert found.macs == 2 * 108 * 8 * 8
+    assert found.params == 108 + 4
+
+
 def test_every_call_has_its_layer_and_what_training_alone_needs_is_gone() -> None:
     operators = list_operators(ByHand(), (1, 3, 8, 8))
     assert [operator.layer for operator in operators if operator.type == "depthwise_conv2d"] == ["twice", "twice"]
