@@ -48,7 +48,8 @@ def fold_norms(network: nn.Layer, input_shape: Sequence[int]) -> nn.Layer:
     """Return a copy of a network without batch norms and dropout, which computes the same in evaluation mode.
 
     A norm right behind a convolution becomes part of it. Any other becomes a convolution of its own, one factor and
-    one addend for every channel: runtimes fuse that with what follows. Layers that run more than once stay as they are.
+    one addend for every channel: runtimes fuse that with what follows. A convolution that runs more than once takes up
+    a norm that stands behind it each time.
 
     Args:
         network: takes float N×C×H×W; it is left as it was.
@@ -60,13 +61,16 @@ def fold_norms(network: nn.Layer, input_shape: Sequence[int]) -> nn.Layer:
     readers = Counter(weight.name for operator in operators for weight in operator.weights)
     folded = kernels.restore(copy.deepcopy(network))
     layers = dict(folded.named_sublayers())
-    for operator in operators:
-        norm = layers.get(operator.layer)
-        if operator.type != "batch_norm" or calls[operator.layer] > 1 or not _is_norm(norm):
+    for name in dict.fromkeys(operator.layer for operator in operators if operator.type == "batch_norm"):
+        norm, times = layers.get(name), calls[name]
+        if not _is_norm(norm):
             continue
-        before = neighbours.convolution_before(operator)
-        convolution = layers.get(before.layer) if before is not None else None
-        alone = before is not None and calls[before.layer] == 1 and all(readers[w.name] == 1 for w in before.weights)
+        before = [
+            neighbours.convolution_before(one) for one in operators if (one.type, one.layer) == ("batch_norm", name)
+        ]
+        makers = {one.layer if one is not None else "" for one in before}
+        convolution = layers.get(makers.pop()) if len(makers) == 1 else None
+        alone = all(one and calls[one.layer] == times and _read_by_one(one, readers, times) for one in before)
         factor, addend = _as_line(norm)
         if alone and type(convolution) in (nn.Conv2D, nn.Conv2DTranspose):  # not those with a forward of their own
             _scale(convolution, factor, addend)
@@ -77,6 +81,11 @@ def fold_norms(network: nn.Layer, input_shape: Sequence[int]) -> nn.Layer:
         _replace(folded, dropout, nn.Identity())
     folded.eval()
     return folded
+
+
+def _read_by_one(convolution: Operator, readers: Counter[str], times: int) -> bool:
+    """Tell whether no other layer reads the convolution's weights."""
+    return all(readers[weight.name] == times for weight in convolution.weights)
 
 
 def _is_norm(layer: nn.Layer | None) -> bool:

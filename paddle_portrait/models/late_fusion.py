@@ -131,9 +131,7 @@ def _size(index: int, size: Sequence[int] | None) -> tuple[int, int] | None:
 
 def _one_each(name: str, values: Sequence[Value] | None, default: Value, count: int) -> list[Value]:
     if values is not None and not isinstance(values, (list, tuple)):
-        raise UserError(
-            f"LateFusion: {name} is {values!r}; allowed is a list, one entry a network, or null."
-        )
+        raise UserError(f"LateFusion: {name} is {values!r}; allowed is a list, one entry a network, or null.")
     given = [default] * count if values is None else list(values)
     if len(given) != count:
         raise UserError(f"LateFusion: {count} networks need {count} {name}, not {len(given)}.")
