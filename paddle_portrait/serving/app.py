@@ -40,7 +40,8 @@ def from_environment() -> FastAPI:
 class Application(FastAPI):
     """FastAPI, with a way around it for pictures.
 
-    Its layers and its routing cost a picture more than all that the endpoint does in the event loop.
+    Its layers and its routing cost a picture more than all that the endpoint does in the event loop. Middleware and
+    handlers that are added later therefore do not see pictures: wrap the whole application in them.
 
     Attributes:
         short_way: what serves pictures.

@@ -50,8 +50,8 @@ class Batcher:
 
     Between two runs of the network little of the code around it is left in the cores' caches. So a runner that is
     behind opens some requests in turn, runs the network for each (or for batches of them), and closes them in turn: at
-    most four, no more than its share of the queue, and only while all of that takes less than 50 ms, as the first of
-    them waits for the last.
+    most four, no more than its share of the queue, and only so many as would have taken less than 50 ms in its last
+    turn, as the first of them waits for the last.
 
     Args:
         run: maps N×C×h×w to N×h×w; called by several threads.
