@@ -75,8 +75,9 @@ class ExportJob:
         """The network without what only training needs: triples merged, norms folded, dropout and aux heads gone."""
         from paddle_portrait.export.folding import fold_norms
         from paddle_portrait.export.graph import as_deployed
+        from paddle_portrait.export.subnormals import without_subnormals
 
-        return fold_norms(as_deployed(self.network), self.network_shape)
+        return without_subnormals(fold_norms(as_deployed(self.network), self.network_shape))
 
     @cached_property
     def last_resize(self) -> LastResize | None:

@@ -145,7 +145,15 @@ def shuffled(units=3, side=8):
     return graph.model(graph.separable(both, 20, 5))
 
 
+def mirrored(side=12, axis=3):
+    graph = Builder(3, side)
+    columns = graph.add("Split", graph.conv("x", 3, 2, 3), [1] * side, outputs=side, axis=axis)
+    return graph.model(graph.add("Concat", *columns[::-1], axis=axis))
+
+
 CASES = {
+    "mirrored": (mirrored(), {"mirroring"}),
+    "upside down": (mirrored(axis=2), {"mirroring"}),
     "difference behind a resize": (difference_behind_resize(), {"class_difference"}),
     "difference in weights": (difference_in_weights(), {"class_difference"}),
     "difference of a transposed convolution": (difference_of_transposed(), {"class_difference"}),
@@ -187,6 +195,7 @@ def test_what_was_to_go_is_gone():
     assert not {"Slice", "Sub"} & set(operators("difference in weights"))
     assert "PRelu" not in operators("slopes")
     assert "Resize" not in operators("upsampled")
+    assert not {"Split", "Concat"} & set(operators("mirrored"))
 
 
 def fused(model) -> Counter:
@@ -210,6 +219,13 @@ def test_separable_convolutions_stay_where_blocks_are_quicker(model):
     found, applied = rewrite(model)
     assert "few_outputs" not in {one.name for one in applied}
     assert "ConvTranspose" not in {node.op_type for node in found.graph.node}
+
+
+@pytest.mark.parametrize("order", [[1, 0, 2], [2, 1], [2, 1, 0, 0]])
+def test_parts_in_another_order_are_not_mirrored(order):
+    graph = Builder(3, 3)
+    columns = graph.add("Split", "x", [1, 1, 1], outputs=3, axis=3)
+    assert not rewrite(graph.model(graph.add("Concat", *(columns[at] for at in order), axis=3)))[1]
 
 
 @pytest.mark.parametrize("side", [8, 24])

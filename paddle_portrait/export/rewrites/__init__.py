@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # In this order: later ones work on what earlier ones leave. Each is a module here with ``apply(graph) -> places``.
 REWRITES = (
+    "mirroring",
     "class_difference",
     "early_mixing",
     "late_upsampling",
