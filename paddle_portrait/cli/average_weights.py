@@ -50,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _average(arguments: argparse.Namespace) -> int:
     from paddle_portrait.config import load_config
-    from paddle_portrait.engine.averaging import average, drawn_at_random, halved, named, sharpened, towards_start
-    from paddle_portrait.engine.trained import build_start, load_trained
+    from paddle_portrait.engine.averaging import average, halved, named, not_loaded, sharpened, towards_start
+    from paddle_portrait.engine.trained import build_network, build_start, load_trained
     from paddle_portrait.models.weights import save_weights
 
     config = load_config(arguments.config, arguments.opts)
@@ -59,8 +59,8 @@ def _average(arguments: argparse.Namespace) -> int:
     state = average([_arrays(network) for network in networks])
     if arguments.start_share or arguments.as_at_start:
         start, another_start = (_arrays(build_start(config)) for _ in range(2))
-        drawn = drawn_at_random(start, another_start)
-        state = towards_start(state, start, arguments.start_share, drawn)
+        new = not_loaded(start, another_start, _arrays(build_network(config)))
+        state = towards_start(state, start, arguments.start_share, new)
         state |= named(start, arguments.as_at_start)
     if arguments.logit_scale != 1:
         state = sharpened(state, arguments.logit_layers, arguments.logit_scale)

@@ -25,14 +25,22 @@ def average(states: Sequence[State]) -> dict[str, np.ndarray]:
     return mix(states, [1 / len(states)] * len(states))
 
 
-def drawn_at_random(start: State, another_start: State) -> set[str]:
-    """Return the names of values that two builds of one start do not share: no weights were loaded for them."""
-    return {name for name, value in start.items() if not np.array_equal(value, another_start[name])}
+def not_loaded(start: State, another_start: State, empty: State) -> set[str]:
+    """Return the names of the values of a start that came with no weights: those of layers that are new.
+
+    Args:
+        start: arrays by name.
+        another_start: of a second build of the same start; what was drawn at random differs there.
+        empty: of a build without any weights to load; constants such as biases and a norm's values are the same there.
+    """
+    return {
+        name
+        for name, value in start.items()
+        if not np.array_equal(value, another_start[name]) or np.array_equal(value, empty[name])
+    }
 
 
-def towards_start(
-    trained: State, start: State, start_share: float, drawn: Collection[str] = ()
-) -> dict[str, np.ndarray]:
+def towards_start(trained: State, start: State, start_share: float, new: Collection[str] = ()) -> dict[str, np.ndarray]:
     """Return the state between a trained network and its start.
 
     A network that was trained on from weights of wide knowledge does better on photos of other kinds with a share of
@@ -42,7 +50,8 @@ def towards_start(
         trained: arrays by name.
         start: those that the training started from.
         start_share: share of the start, from 0 (as trained) to 1 (the start).
-        drawn: names of values that were drawn at random at the start, and mean nothing there: they stay as trained.
+        new: names of values for which no weights were loaded at the start, where they mean nothing: they stay as
+            trained.
 
     Raises:
         UserError: the share is out of range, or the states are not of one network.
@@ -50,7 +59,7 @@ def towards_start(
     if not 0 <= start_share <= 1:
         raise UserError(f"the start's share is a number from 0 to 1, not {start_share}.")
     mixed = mix([trained, start], [1 - start_share, start_share])
-    return {name: trained[name] if name in drawn else value for name, value in mixed.items()}
+    return {name: trained[name] if name in new else value for name, value in mixed.items()}
 
 
 def mix(states: Sequence[State], shares: Sequence[float]) -> dict[str, np.ndarray]:

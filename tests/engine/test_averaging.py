@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from paddle_portrait.cli.average_weights import main
-from paddle_portrait.engine.averaging import average, drawn_at_random, halved, sharpened, towards_start
+from paddle_portrait.engine.averaging import average, halved, not_loaded, sharpened, towards_start
 from paddle_portrait.errors import UserError
 from paddle_portrait.models import read_weights
 from paddle_portrait.models.weights import save_weights
@@ -31,14 +31,16 @@ def test_the_share_is_that_of_the_start(share: float, expected: list[float]) -> 
     np.testing.assert_allclose(towards_start(ONE, OTHER, share)["w"][0], expected)
 
 
-def test_what_the_start_drew_at_random_stays_as_trained() -> None:
-    start = {"loaded": np.float32([1, 2]), "new": np.float32([5, 6])}
-    another = {"loaded": np.float32([1, 2]), "new": np.float32([7, 8])}
-    trained = {"loaded": np.float32([3, 4]), "new": np.float32([9, 9])}
-    assert drawn_at_random(start, another) == {"new"}
-    mixed = towards_start(trained, start, 0.5, {"new"})
+def test_layers_that_are_new_stay_as_trained() -> None:
+    start = {"loaded": np.float32([1, 2]), "new.weight": np.float32([5, 6]), "new.bias": np.float32([0, 0])}
+    another = {**start, "new.weight": np.float32([7, 8])}
+    empty = {**another, "loaded": np.float32([3, 1])}
+    trained = {"loaded": np.float32([3, 4]), "new.weight": np.float32([9, 9]), "new.bias": np.float32([2, 2])}
+    assert not_loaded(start, another, empty) == {"new.weight", "new.bias"}
+    mixed = towards_start(trained, start, 0.5, {"new.weight", "new.bias"})
     np.testing.assert_array_equal(mixed["loaded"], [2, 3])
-    np.testing.assert_array_equal(mixed["new"], [9, 9])
+    np.testing.assert_array_equal(mixed["new.weight"], [9, 9])
+    np.testing.assert_array_equal(mixed["new.bias"], [2, 2])
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,21 @@ def test_the_command_mixes_a_training_with_its_start(tmp_path: Path) -> None:
     assert mixed.keys() == start.keys()
     for name, value in start.items():
         np.testing.assert_allclose(mixed[name], value + 0.25, atol=1e-5)
+
+
+def test_no_value_of_a_new_layer_is_mixed(tmp_path: Path) -> None:
+    config = Path(__file__).resolve().parents[2] / "configs/zoo/mobile.yml"
+    state = read_weights(find_weights("mobile"))
+    trained = {name: value.astype(np.float32) + np.float32(0.5) for name, value in state.items()}
+    save_weights(trained, tmp_path / "trained.pdparams")
+    arguments = ["--config", str(config), "--model_path", str(tmp_path / "trained.pdparams"), "--start_share", "0.5"]
+    assert main([*arguments, "--save_dir", str(tmp_path)]) == 0
+    mixed = read_weights(tmp_path / "model.pdparams")
+    new = [name for name in trained if name.startswith(("look.", "correct."))]
+    assert len(new) == 4
+    for name in new:
+        np.testing.assert_array_equal(mixed[name], trained[name])
+    assert sum(not np.array_equal(mixed[name], value) for name, value in trained.items()) > 300
 
 
 def test_values_named_are_those_of_the_start(tmp_path: Path) -> None:
