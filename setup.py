@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 
@@ -23,6 +26,22 @@ def read_requirements() -> list[str]:
     """Return the requirement lines of requirements.txt, comments left out."""
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+class BuildWithModels(build_py):
+    """Lays the released models and the configs into the package, so that zoo names work without a clone."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        package = ROOT / "paddle_portrait"
+        files = Path(self.build_lib) / "paddle_portrait" / "zoo" / "files"
+        shutil.copytree(ROOT / "configs", files / "configs", dirs_exist_ok=True)
+        for name in json.loads((package / "zoo" / "released.json").read_text(encoding="utf-8"))["models"]:
+            for kind in ("pretrained_model", "export_model"):
+                if (ROOT / kind / name).is_dir():
+                    shutil.copytree(ROOT / kind / name, files / kind / name, dirs_exist_ok=True)
 
 
 # What reads the weights of other frameworks, none of which is needed itself.
@@ -87,6 +106,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["paddle_portrait", "paddle_portrait.*"]),
     package_data={"paddle_portrait": ["py.typed", *(f"**/*.{suffix}" for suffix in DATA_SUFFIXES)]},
+    cmdclass={"build_py": BuildWithModels},
     install_requires=read_requirements(),
     extras_require=EXTRAS,
     entry_points={

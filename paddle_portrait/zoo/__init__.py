@@ -36,7 +36,9 @@ NAMES = (
 # What tools use when no model is named: the first of these that is there.
 DEFAULTS = ("lite", "mediapipe_selfie_general")
 
-_ROOT = Path(__file__).resolve().parents[2]
+# An installed package has the files in itself (setup.py), a clone beside itself.
+_INSTALLED = Path(__file__).resolve().parent / "files"
+_ROOT = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().parents[2]
 
 
 def export_directory(name: str) -> Path:
