@@ -26,18 +26,26 @@ def average(states: Sequence[State]) -> dict[str, np.ndarray]:
 
 
 def not_loaded(start: State, another_start: State, empty: State) -> set[str]:
-    """Return the names of the values of a start that came with no weights: those of layers that are new.
+    """Return the names of the values of a start that mean nothing: those of new layers, which came with no weights.
+
+    A new layer of zeros alone means something: that it adds nothing to what the start answers.
 
     Args:
         start: arrays by name.
         another_start: of a second build of the same start; what was drawn at random differs there.
         empty: of a build without any weights to load; constants such as biases and a norm's values are the same there.
     """
-    return {
+    new = {
         name
         for name, value in start.items()
         if not np.array_equal(value, another_start[name]) or np.array_equal(value, empty[name])
     }
+    used = {_layer(name) for name, value in start.items() if value.any()}
+    return {name for name in new if _layer(name) in used}
+
+
+def _layer(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 def towards_start(trained: State, start: State, start_share: float, new: Collection[str] = ()) -> dict[str, np.ndarray]:
