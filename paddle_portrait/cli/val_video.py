@@ -27,7 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--model", metavar="NAME|DIR", help="a zoo name or an exported directory (default: the zoo's)")
     add("--backend", default="auto", help="runtime of the model (default: auto)")
-    add("--video", action="append", default=[], metavar="FILE", help="a video; may be repeated")
+    add("--video", "--video_path", action="append", default=[], metavar="FILE", help="a video; may be repeated")
     add("--sequence", action="append", default=[], metavar="DIR", help="frames with truth: DIR/images and DIR/masks")
     add("--smoothing", nargs="+", default=[], metavar="NAME", help="temporal filters (default: all)")
     add("--smoothing_options", nargs="+", default=[], metavar="KEY=VALUE", help="options of the one that is named")

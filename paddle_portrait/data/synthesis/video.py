@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from paddle_portrait.console import track
 from paddle_portrait.data.synthesis.canvas import Canvas, Frame
 from paddle_portrait.data.synthesis.figure import draw_person
 from paddle_portrait.data.synthesis.light import sample_light
@@ -96,7 +97,8 @@ def _encode(
         stream = container.add_stream("libx264", rate=fps, options={"crf": "21", "threads": "1"})
         stream.height, stream.width, stream.pix_fmt = *size_hw, "yuv420p"
         audio = container.add_stream("aac", rate=_SAMPLE_RATE, layout="mono") if sound else None
-        for index in range(round(seconds * fps)):
+        count = round(seconds * fps)
+        for index in track(range(count), f"frames of {path.name}", count):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture_at(index / fps), format="rgb24")))
         container.mux(stream.encode())
         if audio is not None:
