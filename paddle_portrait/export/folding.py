@@ -135,6 +135,6 @@ def _set_bias(convolution: nn.Layer, values: np.ndarray) -> None:
 
 def _replace(network: nn.Layer, old: nn.Layer, new: nn.Layer) -> None:
     for parent in network.sublayers(include_self=True):
-        for name, child in parent.named_children():
+        for name, child in list(parent._sub_layers.items()):  # named_children skips second names
             if child is old:
                 setattr(parent, name, new)
