@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from paddle_portrait.export.folding import Neighbours
-from paddle_portrait.export.operators import Operator, Tensor
+from paddle_portrait.export.operators import Operator, Tensor, Weight
 
 
 def count_learnable(operators: Sequence[Operator]) -> int:
@@ -17,21 +17,18 @@ def count_folded(operators: Sequence[Operator]) -> int:
     """Return the values that remain when batch norms are folded.
 
     A norm right behind a convolution becomes part of it: all that remains is a bias for every channel, where the
-    convolution had none. Any other (behind a sum or a concatenation) is a factor and an addend for every channel.
+    convolution had none. Any other (behind a sum or a concatenation, or behind a convolution that other calls need as
+    it is) is a factor and an addend for every channel.
     """
     neighbours = Neighbours(operators)
-    # A norm that runs twice, as on a picture and its mirror image, is stored once.
-    norms = {op.weights: op for op in operators if op.type == "batch_norm"}.values()
+    norms: dict[tuple[Weight, ...], list[Operator]] = {}
+    for operator in operators:
+        if operator.type == "batch_norm":  # one that runs twice, as on a picture and its mirror image, is stored once
+            norms.setdefault(operator.weights, []).append(operator)
     others = [operator for operator in operators if operator.type != "batch_norm"]
-    remaining = sum(channels_of(norm) * _values_per_channel(neighbours, norm) for norm in norms)
+    # A bias that is there already is counted with its convolution.
+    remaining = sum(channels_of(calls[0]) * (2 - len(neighbours.takes_up(calls))) for calls in norms.values())
     return remaining + count_learnable(others)
-
-
-def _values_per_channel(neighbours: Neighbours, norm: Operator) -> int:
-    """Return how many values a channel of the norm leaves when it is folded."""
-    if neighbours.convolution_before(norm) is None:
-        return 2
-    return 0 if neighbours.has_bias(norm) else 1  # a bias is counted with its convolution
 
 
 def channels_of(operator: Operator) -> int:

@@ -16,32 +16,46 @@ _CONVOLUTIONS = {"conv2d", "depthwise_conv2d", "conv2d_transpose", "depthwise_co
 
 
 class Neighbours:
-    """Who makes and who reads each result of a list of operators."""
+    """Who makes and who reads the results and the weights of a list of operators."""
 
     def __init__(self, operators: Sequence[Operator]) -> None:
         self._makers = {tensor.key: operator for operator in operators for tensor in operator.outputs}
         self._readers = Counter(tensor.key for operator in operators for tensor in operator.inputs)
+        self._weight_readers = Counter(weight.name for operator in operators for weight in operator.weights)
 
-    def convolution_before(self, norm: Operator) -> Operator | None:
-        """Return the convolution whose result, a bias added or not, goes to ``norm`` and nowhere else."""
-        before = self._made_for(norm)
-        if before is not None and is_bias(before):
-            before = self._made_for(before)
-        return before if before is not None and before.type in _CONVOLUTIONS else None
+    def takes_up(self, norm: Sequence[Operator]) -> tuple[Operator, ...]:
+        """Return what can take up a norm: a convolution and the addition of its bias, where it has one; or nothing.
 
-    def has_bias(self, norm: Operator) -> bool:
-        """Tell whether a bias stands between ``norm`` and the convolution before it."""
-        before = self._made_for(norm)
-        return before is not None and is_bias(before)
+        Such a convolution stands right before each call of the norm, and its parameters serve nothing else.
+
+        Args:
+            norm: all calls of the norm.
+        """
+        before = [self._before(call) for call in norm]
+        if not all(before) or len({convolution.layer for convolution, *_ in before}) > 1:
+            return ()
+        weights = {weight.name for operator in before[0] for weight in operator.weights}
+        return before[0] if all(self._weight_readers[name] == len(norm) for name in weights) else ()
+
+    def _before(self, norm: Operator) -> tuple[Operator, ...]:
+        """Return the convolution, and the addition of its bias, whose result goes to ``norm`` and nowhere else."""
+        last = self._made_for(norm)
+        if last is None or last.type in _CONVOLUTIONS:
+            return () if last is None else (last,)
+        first = self._made_for(last)
+        return (first, last) if first is not None and _adds_own_bias(last, first) else ()
 
     def _made_for(self, operator: Operator) -> Operator | None:
         key = operator.inputs[0].key
         return self._makers.get(key) if self._readers[key] == 1 else None
 
 
-def is_bias(operator: Operator) -> bool:
-    """Tell whether an operator adds parameters to one result."""
-    return operator.type == "add" and bool(operator.weights) and len(operator.inputs) == 1
+def _adds_own_bias(operator: Operator, convolution: Operator) -> bool:
+    """Tell whether an operator adds to a convolution's result the bias of the same layer, and nothing else."""
+    if operator.type != "add" or convolution.type not in _CONVOLUTIONS or len(operator.inputs) != 1:
+        return False
+    own = [weight.name.removesuffix("weight") + "bias" for weight in convolution.weights]
+    return [weight.name for weight in operator.weights] == own
 
 
 def fold_norms(network: nn.Layer, input_shape: Sequence[int]) -> nn.Layer:
@@ -57,22 +71,20 @@ def fold_norms(network: nn.Layer, input_shape: Sequence[int]) -> nn.Layer:
     """
     operators = list_operators(network, input_shape)
     neighbours = Neighbours(operators)
-    calls = Counter(operator.layer for operator in operators if operator.type in {*_CONVOLUTIONS, "batch_norm"})
-    readers = Counter(weight.name for operator in operators for weight in operator.weights)
+    norms: dict[str, list[Operator]] = {}
+    for operator in operators:
+        if operator.type == "batch_norm":
+            norms.setdefault(operator.layer, []).append(operator)
     folded = kernels.restore(copy.deepcopy(network))
     layers = dict(folded.named_sublayers())
-    for name in dict.fromkeys(operator.layer for operator in operators if operator.type == "batch_norm"):
-        norm, times = layers.get(name), calls[name]
+    for name, calls in norms.items():
+        norm = layers.get(name)
         if not _is_norm(norm):
             continue
-        before = [
-            neighbours.convolution_before(one) for one in operators if (one.type, one.layer) == ("batch_norm", name)
-        ]
-        makers = {one.layer if one is not None else "" for one in before}
-        convolution = layers.get(makers.pop()) if len(makers) == 1 else None
-        alone = all(one and calls[one.layer] == times and _read_by_one(one, readers, times) for one in before)
+        taken_up = neighbours.takes_up(calls)
+        convolution = layers.get(taken_up[0].layer) if taken_up else None
         factor, addend = _as_line(norm)
-        if alone and type(convolution) in (nn.Conv2D, nn.Conv2DTranspose):  # not those with a forward of their own
+        if type(convolution) in (nn.Conv2D, nn.Conv2DTranspose):  # not those with a forward of their own
             _scale(convolution, factor, addend)
             _replace(folded, norm, nn.Identity())
         else:
@@ -81,11 +93,6 @@ def fold_norms(network: nn.Layer, input_shape: Sequence[int]) -> nn.Layer:
         _replace(folded, dropout, nn.Identity())
     folded.eval()
     return folded
-
-
-def _read_by_one(convolution: Operator, readers: Counter[str], times: int) -> bool:
-    """Tell whether no other layer reads the convolution's weights."""
-    return all(readers[weight.name] == times for weight in convolution.weights)
 
 
 def _is_norm(layer: nn.Layer | None) -> bool:

@@ -28,7 +28,7 @@ class ByHand(nn.Layer):
         self.conv = nn.Conv2D(3, 4, 3, stride=2, padding=1, bias_attr=False)  # 108 weights; folds the norm
         self.norm = nn.BatchNorm2D(4)
         self.twice = nn.Conv2D(4, 4, 3, padding=1, groups=4)  # 36 weights, 4 biases; runs twice
-        self.biased_norm = nn.BatchNorm2D(4)  # behind the second run, which has a bias already
+        self.biased_norm = nn.BatchNorm2D(4)  # behind the second run alone, which therefore cannot take it up
         self.lone_norm = nn.BatchNorm2D(8)  # behind a concatenation
         self.weight = self.create_parameter([6, 8, 1, 1])  # for a functional call
         self.up = nn.Conv2DTranspose(6, 2, 2, stride=2)  # 48 weights, 2 biases
@@ -53,7 +53,7 @@ def test_counts_of_a_network_counted_by_hand() -> None:
     assert found.macs == convolutions + 64 + 6 * small * 2 * 4
     assert found.macs == convolutions + 64 + 2 * large * 6 * 4 // 4  # the transposed one, counted from its output
     weights = 108 + 36 + 4 + 48 + 48 + 2 + 64 + 8
-    assert found.params == weights + 4 + 0 + 2 * 8  # a new bias, no new bias, a factor and an addend
+    assert found.params == weights + 4 + 2 * 4 + 2 * 8  # a new bias, twice a factor and an addend
     assert found.params_unfolded == weights + 2 * (4 + 4 + 8)
     assert found.params_trainable == found.params_unfolded + 16 + 2
     assert found.values_stored == found.params_trainable + 2 * (4 + 4 + 8)
