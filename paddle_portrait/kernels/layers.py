@@ -100,14 +100,22 @@ def gate_channels(
         x: float N×C×H×W.
         squeeze: 1×1 convolution from C to S channels, of the means over H×W of ``x`` plus ``addend``.
         excite: 1×1 convolution back from S to C, of the ReLU of that; its sigmoid is the factor.
-        addend: None, or of the shape of ``x``.
+        addend: None, or of the shape of ``x``; one that is broadcast to it takes the stock path.
     """
     inputs = (x,) if addend is None else (x, addend)
-    if all(_is_plain_pointwise(layer) for layer in (squeeze, excite)) and applies_to(*inputs):
+    plain = all(_is_plain_pointwise(layer) for layer in (squeeze, excite))
+    if plain and applies_to(*inputs) and _gate_fits(x, squeeze, excite, addend):
         return operators.channel_gate(x, addend, (squeeze.weight, squeeze.bias), (excite.weight, excite.bias))
     whole = x if addend is None else x + addend
     factor = F.sigmoid(excite(F.relu(squeeze(F.adaptive_avg_pool2d(whole, 1)))))
     return x * factor if addend is None else x * factor + addend
+
+
+def _gate_fits(x: paddle.Tensor, squeeze: nn.Conv2D, excite: nn.Conv2D, addend: paddle.Tensor | None) -> bool:
+    """Return whether all shapes agree, which the kernel counts on."""
+    channels, squeezed = x.shape[1], squeeze._out_channels
+    of_layers = (squeeze._in_channels, excite._in_channels, excite._out_channels)
+    return of_layers == (channels, squeezed, channels) and (addend is None or addend.shape == x.shape)
 
 
 def _is_plain_pointwise(layer: nn.Conv2D) -> bool:

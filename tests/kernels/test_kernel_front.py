@@ -158,6 +158,24 @@ def test_squeeze_and_excite_else_calls_its_layers(added: bool, case: str, monkey
     assert np.allclose(stock, ours, atol=1e-6) == same
 
 
+def test_an_addend_that_is_broadcast_never_reaches_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = operators_called(monkeypatch)
+    x, addend = wanted(image()), wanted(image(2, 3, 1, 1))
+    kernels.gate_channels(x, *gate_layers(), addend).sum().backward()
+    assert called == []
+    assert addend.grad.shape == [2, 3, 1, 1]
+
+
+def test_layers_of_other_widths_are_refused_by_paddle_and_never_reach_the_kernel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called = operators_called(monkeypatch)
+    for squeeze, excite in ((nn.Conv2D(4, 2, 1), nn.Conv2D(2, 3, 1)), (nn.Conv2D(3, 2, 1), nn.Conv2D(4, 3, 1))):
+        with pytest.raises(ValueError, match="channel"):
+            kernels.gate_channels(wanted(image()), squeeze, excite)
+    assert called == []
+
+
 @pytest.mark.parametrize("loss", [CrossEntropyLoss(), CrossEntropyLoss([0.3, 2.0]), DiceLoss(), BoundaryBandLoss(5)])
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("counting", [True, False])
