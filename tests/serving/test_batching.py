@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
@@ -67,3 +68,37 @@ def test_a_run_that_fails_takes_none_of_its_neighbours_with_it() -> None:
     with pytest.raises(RuntimeError, match="broken"):
         raise tasks[1500].answer  # type: ignore[misc]
     assert [task.answer for task in tasks if task is not tasks[1500]] == [n for n in range(3000) if n != 1500]
+
+
+class Slow(Note):
+    """A request that takes its time to be opened, or none, as it is refused."""
+
+    def __init__(self, steps: list[str], number: int, seconds: float | None) -> None:
+        super().__init__(steps, number)
+        self._seconds = seconds
+
+    def open(self, wait: bool) -> np.ndarray:
+        if self._seconds is None:
+            raise ValueError("refused")
+        time.sleep(self._seconds)
+        tensor = super().open(wait)
+        self._steps[-1] = "slow" if self._seconds else "open"
+        return tensor
+
+
+@pytest.mark.parametrize("before", [None, 0.0])
+def test_slow_requests_behind_quick_or_refused_ones_do_not_wait_for_each_other(before: float | None) -> None:
+    steps: list[str] = []
+    all_wait = threading.Event()
+
+    def run(tensor: np.ndarray) -> np.ndarray:
+        all_wait.wait()
+        return tensor[:, 0]
+
+    batcher = Batcher(run, 1, 0.0, 1, lambda size, seconds: None)
+    for number, seconds in enumerate([0.0, *[before] * 8, *[0.03] * 4]):
+        batcher.submit(Slow(steps, number, seconds))
+    all_wait.set()
+    batcher.close()
+    assert steps.count("slow") == 4
+    assert ("slow", "slow") not in pairwise(steps)
