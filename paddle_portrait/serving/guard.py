@@ -9,12 +9,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from paddle_portrait.serving import segment
 from paddle_portrait.serving.errors import Refusal, refuse
 from paddle_portrait.serving.metrics import Metrics
 
 _PROTECTED = ("/v1/", "/api/", "/metrics")
 # Answers are counted by endpoint; addresses that strangers make up are one, or each would be a series of its own.
-_COUNTED = ("/v1/segment", "/v1/effects", "/v1/stream", "/api/remove", "/healthz", "/readyz", "/metrics")
+_COUNTED = (segment.PATH, "/v1/effects", "/v1/stream", "/api/remove", "/healthz", "/readyz", "/metrics")
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 

@@ -17,7 +17,7 @@ from paddle_portrait.serving.errors import answer_error
 from paddle_portrait.serving.options import SegmentOptions, drawing_of, parameters_of
 
 PATH = "/v1/segment"
-router = APIRouter(prefix="/v1", tags=["segmentation"])
+router = APIRouter(tags=["segmentation"])
 
 _PICTURE = {"type": "string", "format": "binary"}
 FORM_BODY: dict[str, Any] = {"type": "object", "properties": {"file": _PICTURE, "background": _PICTURE}}
@@ -42,7 +42,7 @@ def picture_response(answer: Answer) -> Response:
 
 
 @router.post(
-    "/segment",
+    PATH,
     summary="Find the person in a picture",
     response_class=Response,
     responses={200: {"content": {media: {} for media in (*MEDIA.values(), RAW_MEDIA)}}, **FAILURES},
@@ -91,7 +91,7 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
     await response(scope, receive, send)
 
 
-@router.get("/effects", summary="Effects and refiners with their options")
+@router.get("/v1/effects", summary="Effects and refiners with their options")
 async def effects() -> dict[str, Any]:
     """What ``effect`` and ``option`` may say."""
     return {"effects": describe_effects(), "refiners": describe_refiners()}
