@@ -11,7 +11,9 @@ from paddle_portrait.models.weights import save_weights
 from paddle_portrait.zoo.download import sha256_of
 
 WEIGHTS, CARD = "model.pdparams", "MODEL_CARD.md"
-COMPRESSED_FROM = 3_500_000  # bytes; what is larger is compressed, so that a repository can hold it
+# Bytes. A file may have 5 MB, but all released files together 40 MB, so what is not yet too large is compressed, too;
+# smaller ones stay readable by Paddle itself.
+COMPRESSED_FROM = 3_500_000
 # What stands from this heading on was added after the conversion (figures, looks at final splits) and is kept.
 FIGURES = "## Figures"
 _LICENCES = Path(__file__).parent / "licences"

@@ -17,6 +17,7 @@ from paddle_portrait.cli import predict as predict_tool
 from paddle_portrait.cli import train as train_tool
 from paddle_portrait.cli import val as val_tool
 from paddle_portrait.config import load_config
+from paddle_portrait.convert.release import COMPRESSED_FROM
 from paddle_portrait.data.synthesis import render_portrait
 from paddle_portrait.engine.trained import TrainedPredictor, input_channels, load_trained
 from paddle_portrait.errors import UserError
@@ -230,3 +231,8 @@ def test_released_files_are_in_the_repository_and_small() -> None:
             ignored = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False).returncode == 0
             assert not ignored, f"{path}: .gitignore keeps it out"
             assert file.bytes <= LARGEST_FILE, path
+
+
+def test_the_page_says_from_which_size_files_are_compressed() -> None:
+    page = (ROOT / "pretrained_model/README.md").read_text(encoding="utf-8")
+    assert f"over {COMPRESSED_FROM / 1e6:g} MB is compressed" in page
