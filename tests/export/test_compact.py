@@ -94,3 +94,27 @@ def test_equal_constants_are_stored_once(tmp_path: Path) -> None:
     np.testing.assert_array_equal(run(path), before)
     assert [tensor.name for tensor in onnx.load(str(path)).graph.initializer] == ["a", "c", "d"]
     assert share_equal_constants(path) == 0
+
+
+def test_constants_that_a_caller_may_set_are_not_shared(tmp_path: Path) -> None:
+    weights = np.ones((10, 10), np.float32)
+    path = tmp_path / "model.onnx"
+    make_model(path, {name: weights for name in "abc"})
+    model = onnx.load(str(path))
+    model.graph.input.append(onnx.helper.make_tensor_value_info("a", onnx.TensorProto.FLOAT, [10, 10]))
+    onnx.save(model, str(path))
+    assert share_equal_constants(path) == 1
+    assert [tensor.name for tensor in onnx.load(str(path)).graph.initializer] == ["a", "b"]
+
+
+@pytest.mark.parametrize("field", ["g", "graphs"])
+def test_nothing_is_shared_where_a_graph_lies_within(tmp_path: Path, field: str) -> None:
+    weights = np.ones((10, 10), np.float32)
+    path = tmp_path / "model.onnx"
+    make_model(path, {name: weights for name in "ab"})
+    model = onnx.load(str(path))
+    within = onnx.helper.make_graph([], "within", [], [])
+    value = within if field == "g" else [within]
+    model.graph.node[0].attribute.append(onnx.helper.make_attribute("within", value))
+    onnx.save(model, str(path))
+    assert share_equal_constants(path) == 0
