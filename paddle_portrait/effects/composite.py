@@ -9,7 +9,7 @@ from paddle_portrait.pictures import blend
 
 
 def to_alpha(person: np.ndarray) -> np.ndarray:
-    """Return a probability as opacity, uint8 H×W: rounded, and clipped at 0 and 255."""
+    """Return a probability, float32 H×W, as opacity, uint8 H×W: rounded (halves to even), clipped at 0 and 255."""
     # A tenth of the time of cv2.multiply, which goes through double. The first step is for what is below 0: the second
     # takes it without its sign.
     _, positive = cv2.threshold(person, 0.0, 0.0, cv2.THRESH_TOZERO)

@@ -43,8 +43,8 @@ def test_planes_are_blended_like_pictures() -> None:
 
 
 def test_opacity_is_rounded_and_bounded() -> None:
-    levels = to_alpha(np.array([[0, 0.001, 0.0021, 0.5, 0.997, 1, 1.7, -3]], np.float32))
-    assert levels.tolist() == [[0, 0, 1, 128, 254, 255, 255, 0]]
+    levels = to_alpha(np.array([[0, 0.001, 0.0021, 2.5 / 255, 0.5, 0.997, 1, 1.7, -3]], np.float32))
+    assert levels.tolist() == [[0, 0, 1, 2, 128, 254, 255, 255, 0]]
 
 
 def test_hand_computed_replacement() -> None:
