@@ -18,6 +18,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -96,6 +97,7 @@ def train(row: str, seed: int, config: Config) -> tuple[Path, float]:
     """Train one run from its start; return its last checkpoint and the seconds it took."""
     folder = RUNS / f"{row}-{seed}"
     started = time.perf_counter()
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was stopped, or of an older config
     where = ["--config", config_file(row).relative_to(ROOT).as_posix(), "--save_dir", str(folder)]
     command("tools/train.py", *where, "--opts", f"seed={seed}", "kernels=auto")
     return folder / f"iter_{config['iters']}", time.perf_counter() - started

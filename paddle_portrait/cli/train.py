@@ -41,11 +41,20 @@ def _train(arguments: argparse.Namespace, command: list[str]) -> int:
     save_dir = Path(arguments.save_dir or config.get("train.save_dir", "output"))
     if save_dir.exists() and not save_dir.is_dir():
         raise UserError(f"--save_dir {save_dir} is a file. Name a folder; nothing was deleted.")
+    if distributed.is_main():  # before any process joins the others, and so before one of them writes
+        _keep_earlier_run(arguments, config, save_dir)
     if distributed.world_size() == 1 and arguments.nproc == AUTO:
         return _relaunch_quickest(arguments, config, command, save_dir)
     if distributed.world_size() == 1 and arguments.nproc > 1:
         return _relaunch(arguments.nproc, command, save_dir)
     return _run(arguments, config, save_dir)
+
+
+def _keep_earlier_run(arguments: argparse.Namespace, config: Config, save_dir: Path) -> None:
+    from paddle_portrait.engine.run_folder import refuse_earlier_run
+
+    if not (arguments.resume_model or config.get("train.resume_model")):
+        refuse_earlier_run(save_dir, [str(stage["name"]) for stage in config.get("stages") or []])
 
 
 def _relaunch(processes: int, command: list[str], save_dir: Path) -> int:

@@ -41,6 +41,7 @@ from paddle_portrait.engine.inferring import PredictOptions, person_probability
 from paddle_portrait.engine.precision import Precision
 from paddle_portrait.engine.pruning import PruneOptions, prune
 from paddle_portrait.engine.quantising import start_rounding
+from paddle_portrait.engine.run_folder import HISTORY_FILE
 from paddle_portrait.engine.schedules import Schedule, build_schedule
 from paddle_portrait.engine.trained import pruning_shape
 from paddle_portrait.engine.trainer import Trainer
@@ -51,7 +52,6 @@ from paddle_portrait.models.channels import CHANNELS_FILE, apply_widths
 from paddle_portrait.pictures import overlay
 from paddle_portrait.registry import DATASETS, MODELS, OPTIMIZERS, TRANSFORMS
 
-HISTORY_FILE = "history.jsonl"
 CONFIG_FILE = "config.yml"
 VISUALDL_FOLDER = "vdl_log"
 SAMPLE_PICTURES = 4

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,11 +20,13 @@ import numpy as np
 import paddle
 
 from paddle_portrait.console import logger
+from paddle_portrait.engine.run_folder import BEST_NAME, iteration_directories
 from paddle_portrait.errors import UserError
 from paddle_portrait.models.channels import CHANNELS_FILE, Widths, read_widths, write_widths
 from paddle_portrait.models.weights import LoadReport, load_weights, read_weights
 
 __all__ = [
+    "BEST_NAME",
     "Checkpoint",
     "CheckpointError",
     "LoadReport",
@@ -41,9 +42,7 @@ WEIGHTS_FILE = "model.pdparams"
 ARRAYS_FILE = "training_state.npz"
 STATE_FILE = "training_state.json"
 MANIFEST_FILE = "manifest.json"
-BEST_NAME = "best_model"
 
-_ITERATION_NAME = re.compile(r"iter_(\d+)")
 _FORMAT_VERSION = 1
 
 
@@ -193,7 +192,7 @@ def find_last_good(save_dir: str | Path) -> Path | None:
     if not save_dir.is_dir():
         return None
     _restore_set_aside(save_dir)
-    for directory in reversed(_iteration_directories(save_dir)):
+    for directory in reversed(iteration_directories(save_dir)):
         try:
             verify_checkpoint(directory)
             return directory
@@ -204,17 +203,8 @@ def find_last_good(save_dir: str | Path) -> Path | None:
 
 def prune_checkpoints(save_dir: str | Path, keep: int) -> None:
     """Delete the oldest ``iter_N`` below ``save_dir`` until ``keep`` are left. A failure is logged, not fatal."""
-    for directory in _iteration_directories(Path(save_dir))[: -keep or None]:
+    for directory in iteration_directories(Path(save_dir))[: -keep or None]:
         try:
             shutil.rmtree(directory)
         except OSError as error:
             logger.warning("could not delete the old checkpoint '%s': %s", directory, error)
-
-
-def _iteration_directories(save_dir: Path) -> list[Path]:
-    numbered = [(int(match.group(1)), path) for path in save_dir.iterdir() if (match := _number_of(path))]
-    return [path for _, path in sorted(numbered)]
-
-
-def _number_of(path: Path) -> re.Match[str] | None:
-    return _ITERATION_NAME.fullmatch(path.name) if path.is_dir() else None

@@ -1,0 +1,62 @@
+"""What a training's folder holds, found by names alone: no checkpoint is opened, and Paddle is not needed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from paddle_portrait.engine.history import read_history
+from paddle_portrait.errors import UserError
+
+HISTORY_FILE = "history.jsonl"
+BEST_NAME = "best_model"
+
+_ITERATION_NAME = re.compile(r"iter_(\d+)")
+
+
+def iteration_directories(folder: Path) -> list[Path]:
+    """Return the checkpoints ``iter_N`` in ``folder``, the oldest first."""
+    numbered = [(int(match.group(1)), path) for path in folder.iterdir() if (match := _number_of(path))]
+    return [path for _, path in sorted(numbered)]
+
+
+def _number_of(path: Path) -> re.Match[str] | None:
+    return _ITERATION_NAME.fullmatch(path.name) if path.is_dir() else None
+
+
+def checkpoint_names(folder: Path) -> list[str]:
+    """Return the names of the checkpoints in ``folder``, the best model's last."""
+    if not folder.is_dir():
+        return []
+    best = [BEST_NAME] if (folder / BEST_NAME).is_dir() else []
+    return [path.name for path in iteration_directories(folder)] + best
+
+
+def refuse_earlier_run(save_dir: Path, stages: Iterable[str] = ()) -> None:
+    """Refuse to begin a training where an earlier one would be overwritten, and the two be mixed.
+
+    Args:
+        save_dir: the new training's folder.
+        stages: names of its stages, each with a folder of its own in ``save_dir``.
+
+    Raises:
+        UserError: there are checkpoints or a record of steps; it says what is there, and the ways out.
+    """
+    for folder in (save_dir, *(save_dir / name for name in stages)):
+        names = checkpoint_names(folder)
+        reached = [int(row["iteration"]) for row in read_history(folder / HISTORY_FILE)]
+        if not names and not reached:
+            continue
+        reached += [int(match.group(1)) for name in names if (match := _ITERATION_NAME.fullmatch(name))]
+        last = f", up to iteration {max(reached)}" if reached else ""
+        found = [*([HISTORY_FILE] if (folder / HISTORY_FILE).is_file() else []), *names]
+        raise UserError(
+            f"'{folder}' already holds a training{last} ({_shortened(found)}), which a new one would overwrite. "
+            f"Nothing was written. Go on with it by --resume_model auto, name another folder by --save_dir, or delete "
+            f"'{save_dir}' to begin anew."
+        )
+
+
+def _shortened(names: list[str]) -> str:
+    return ", ".join(names if len(names) <= 6 else [*names[:2], "…", *names[-3:]])
