@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -38,6 +39,7 @@ from paddle_portrait.engine.hooks import (
     VisualDLHook,
 )
 from paddle_portrait.engine.inferring import PredictOptions, person_probability
+from paddle_portrait.engine.other_training import tell_other_training
 from paddle_portrait.engine.precision import Precision
 from paddle_portrait.engine.pruning import PruneOptions, prune
 from paddle_portrait.engine.quantising import start_rounding
@@ -102,6 +104,7 @@ def build_trainer(config: Config, options: RunOptions) -> Trainer:
     model = MODELS.build_node(config["model"])
     if options.weights is not None:
         load_weights(model, options.weights)
+        tell_other_training(config, options.weights, logging.INFO)  # training on at another size is a usual wish
     checkpoint = _checkpoint_to_resume(options)
     _narrow(model, config, options, checkpoint)
     frozen = freeze_parameters(model, options.freeze)

@@ -29,6 +29,8 @@ def load_trained(config: Config, model_path: str | None) -> nn.Layer:
     Raises:
         UserError: no path, or the file lacks a value of the network or holds one of another shape.
     """
+    from paddle_portrait.engine import distributed
+    from paddle_portrait.engine.other_training import tell_other_training
     from paddle_portrait.models.fake_quantisation import round_layers, rounding_names
     from paddle_portrait.models.weights import load_weights, narrow_like, read_weights, weights_file
 
@@ -48,6 +50,8 @@ def load_trained(config: Config, model_path: str | None) -> nn.Layer:
             f"are missing or of another shape ({', '.join(lacking[:3])}{', …' if len(lacking) > 3 else ''}). "
             "Give the config that the weights were trained with."
         )
+    if distributed.is_main():
+        tell_other_training(config, path)
     network.eval()
     return network
 

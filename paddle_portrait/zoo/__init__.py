@@ -125,6 +125,13 @@ def find_weights(path_or_name: str | os.PathLike[str]) -> Path:
     return weights
 
 
+def released_name(weights: str | os.PathLike[str]) -> str | None:
+    """Return the zoo name of released weights, named so or by the path of their file or folder; None for others."""
+    path = find_weights(weights).resolve()
+    own = {weights_file(name).resolve(): name for name in released()}
+    return own.get(path) or own.get(path / "model.pdparams")
+
+
 def _require_released(name: str) -> None:
     """Refuse a name that is only reserved: advice on how to get its files would lead nowhere."""
     if name not in released():
