@@ -7,6 +7,7 @@ import tempfile
 
 from paddle_portrait import zoo
 from paddle_portrait.errors import UserError
+from paddle_portrait.serving.address import check_address
 from paddle_portrait.serving.settings import Settings
 from paddle_portrait.video.smoothing import FILTERS
 
@@ -17,8 +18,9 @@ def serve(settings: Settings) -> None:
     """Run until SIGTERM or Ctrl-C; what was taken is finished first.
 
     Raises:
-        UserError: a package is missing, or there is no such model.
+        UserError: the port cannot be had, a package is missing, or there is no such model.
     """
+    check_address(settings.host, settings.port)
     try:
         import uvicorn
 
