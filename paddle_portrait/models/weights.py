@@ -240,7 +240,10 @@ def weights_file(source: str | Path) -> Path:
     if path.is_dir():
         path = path / "model.pdparams"
     if not path.is_file():
-        raise UserError(f"no weights at '{source}'. Give a .pdparams file or a directory that holds model.pdparams.")
+        raise UserError(
+            f"no weights at '{source}'. Give a .pdparams file, a checkpoint's folder (it holds model.pdparams), such "
+            "as output/best_model, or a zoo name."
+        )
     return path
 
 

@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from paddle_portrait import zoo
 from paddle_portrait.config import Config
 from paddle_portrait.console import logger
 from paddle_portrait.data.datasets.foreign import as_dataset
@@ -19,6 +18,7 @@ from paddle_portrait.engine.history import read_history
 from paddle_portrait.engine.inferring import PredictOptions
 from paddle_portrait.engine.trained import load_trained
 from paddle_portrait.errors import UserError
+from paddle_portrait.models.weights import weights_file
 from paddle_portrait.registry import DATASETS
 from paddle_portrait.report.gallery import choose_rows, make_exhibits
 from paddle_portrait.report.model_card import card_path, check_writable, earlier_looks, file_sha256, record_look
@@ -67,15 +67,15 @@ def judge_split(config: Config, options: JudgeOptions) -> EvalReport:
             that are missing; a folder that cannot be written.
     """
     section = choose_section(config, options.split, options.final)
-    weights_file = _weights_file(options.model_path)
+    path = weights_file(options.model_path)
     is_final = _is_final(config, section)
-    card = card_path(weights_file)
+    card = card_path(path)
     if is_final:
         check_writable(card)
-    model = load_trained(config, str(weights_file))
+    model = load_trained(config, str(path))
     dataset = as_dataset(DATASETS.build_node(_with_transforms(config, section)))
     data = ", ".join(name for name, _ in _lists(dataset))
-    digest = file_sha256(weights_file)
+    digest = file_sha256(path)
     if is_final and (looks := earlier_looks(card, data, digest)):
         logger.warning("these weights were judged on %s before (%d times): see '%s'", data, len(looks), card)
     report = joined(
@@ -97,12 +97,12 @@ def judge_split(config: Config, options: JudgeOptions) -> EvalReport:
     if is_final:  # before anybody sees the figures
         record_look(card, date, data, digest, report.summary)
         logger.info("this look at a final split is recorded in '%s'", card)
-    history_file = _find_history(weights_file)
+    history_file = _find_history(path)
     surroundings = Surroundings(
         title=f"{config['model']['type']}, {Path(config.path).stem}",
         data=data,
         date=date,
-        about=_about(config, options, weights_file, digest, dataset),
+        about=_about(config, options, path, digest, dataset),
         final_card=str(card) if is_final else None,
         history_file=None if history_file is None else str(history_file),
         history=read_history(history_file),
@@ -168,17 +168,6 @@ def _with_transforms(config: Config, section: str) -> dict[str, Any]:
         logger.info("%s names no transforms: those of the config's inference are used", section)
         node["transforms"] = config.inference_transforms()
     return node
-
-
-def _weights_file(model_path: str) -> Path:
-    path = zoo.find_weights(model_path)
-    path = path / "model.pdparams" if path.is_dir() else path
-    if not path.is_file():
-        raise UserError(
-            f"--model_path '{model_path}' holds no weights. Give a .pdparams file, a checkpoint's folder, such as "
-            "output/best_model, or a zoo name."
-        )
-    return path
 
 
 def _lists(dataset: Any) -> Iterator[tuple[str, int]]:

@@ -70,8 +70,10 @@ def config_for(config: str | None, model_path: str | None) -> str:
     """Return the config that ``--config`` and ``--model_path`` name: a released model brings its own.
 
     Raises:
-        UserError: neither names one.
+        UserError: neither names one, or the weights are nowhere.
     """
+    if model_path is not None:
+        _refuse_unknown("file or folder", model_path)
     if config is not None:
         return config
     if model_path in released():
@@ -96,18 +98,25 @@ def find_export(directory_or_name: str | os.PathLike[str]) -> Path:
         return _released_export(name)
     if path.exists():
         raise UserError(f"'{path}' is a file; give the exported directory, the one that holds deploy.yaml.")
-    if path.name != name:  # it has a separator, so it was meant as a path
-        raise UserError(f"no directory '{path}'. Give a directory made by tools/export.py, or a zoo name.")
-    raise UnknownNameError(f"no directory '{name}' here, and {describe_unknown('zoo name', name, NAMES)}")
+    _refuse_unknown("directory", name)
+    raise UserError(f"no directory '{path}'. Give a directory made by tools/export.py, or a zoo name.")
+
+
+def _refuse_unknown(what: str, name: str) -> None:
+    """Refuse what can only be a zoo name, as it has neither separator nor ending, and is none."""
+    path = Path(name)
+    if name and path.name == name and not path.suffix and name not in NAMES and not path.exists():
+        raise UnknownNameError(f"no {what} '{name}' here, and {describe_unknown('zoo name', name, NAMES)}")
 
 
 def find_weights(path_or_name: str | os.PathLike[str]) -> Path:
     """Return the weights that a path or a zoo name means; what exists under that path goes first.
 
     Raises:
-        UserError: the zoo has the name, but not its weights, or they are damaged.
+        UserError: it is no path and no zoo name; or the zoo has the name, but not its weights, or they are damaged.
     """
     path, name = Path(path_or_name), str(path_or_name)
+    _refuse_unknown("weights", name)
     if path.exists() or name not in NAMES:
         return path
     weights = weights_file(name)

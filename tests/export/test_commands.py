@@ -85,7 +85,7 @@ def test_the_proof_looks_at_real_photos_where_they_are(listed, compared, project
     ("arguments", "complaint"),
     [
         ([], "no --model_path"),
-        (["--model_path", "nowhere"], "no weights at 'nowhere'"),
+        (["--model_path", "nowhere"], "no file or folder 'nowhere' here, and unknown zoo name"),
         (["--model_path", "run", "--opts", "model.num_classes=3"], "missing or of another shape"),
         (["--model_path", "run", "--output_op", "argmax", "--with_softmax"], "contradicts"),
         (["--model_path", "run", "--format", "onxx"], "Did you mean 'onnx'"),

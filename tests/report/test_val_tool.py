@@ -165,8 +165,8 @@ def test_sequences_get_figures_of_flicker(config: Callable[[str], Path], weights
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--model_path", ""], "holds no weights"),
-        (["--model_path", "nowhere/best_model"], "holds no weights"),
+        (["--model_path", ""], "no weights at"),
+        (["--model_path", "nowhere/best_model"], "no weights at"),
         (["--split", "val", "--final"], "marks test_dataset as final, not val_dataset"),
         (["--scales", "0.5"], "without aug_eval"),
         (["--crop_size", "8", "8"], "without is_slide"),
