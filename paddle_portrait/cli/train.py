@@ -42,7 +42,7 @@ def _train(arguments: argparse.Namespace, command: list[str]) -> int:
     if save_dir.exists() and not save_dir.is_dir():
         raise UserError(f"--save_dir {save_dir} is a file. Name a folder; nothing was deleted.")
     if distributed.is_main():  # before any process joins the others, and so before one of them writes
-        _keep_earlier_run(arguments, config, save_dir)
+        _check_folders(arguments, config, save_dir)
     if distributed.world_size() == 1 and arguments.nproc == AUTO:
         return _relaunch_quickest(arguments, config, command, save_dir)
     if distributed.world_size() == 1 and arguments.nproc > 1:
@@ -50,11 +50,14 @@ def _train(arguments: argparse.Namespace, command: list[str]) -> int:
     return _run(arguments, config, save_dir)
 
 
-def _keep_earlier_run(arguments: argparse.Namespace, config: Config, save_dir: Path) -> None:
-    from paddle_portrait.engine.run_folder import refuse_earlier_run
+def _check_folders(arguments: argparse.Namespace, config: Config, save_dir: Path) -> None:
+    from paddle_portrait.engine.run_folder import refuse_earlier_run, require_checkpoint
 
-    if not (arguments.resume_model or config.get("train.resume_model")):
+    resume = arguments.resume_model or config.get("train.resume_model")
+    if not resume:
         refuse_earlier_run(save_dir, [str(stage["name"]) for stage in config.get("stages") or []])
+    elif resume != AUTO:
+        require_checkpoint(Path(resume))
 
 
 def _relaunch(processes: int, command: list[str], save_dir: Path) -> int:

@@ -20,7 +20,7 @@ import numpy as np
 import paddle
 
 from paddle_portrait.console import logger
-from paddle_portrait.engine.run_folder import BEST_NAME, iteration_directories
+from paddle_portrait.engine.run_folder import BEST_NAME, MANIFEST_FILE, iteration_directories
 from paddle_portrait.errors import UserError
 from paddle_portrait.models.channels import CHANNELS_FILE, Widths, read_widths, write_widths
 from paddle_portrait.models.weights import LoadReport, load_weights, read_weights
@@ -41,7 +41,6 @@ __all__ = [
 WEIGHTS_FILE = "model.pdparams"
 ARRAYS_FILE = "training_state.npz"
 STATE_FILE = "training_state.json"
-MANIFEST_FILE = "manifest.json"
 
 _FORMAT_VERSION = 1
 

@@ -11,6 +11,7 @@ from paddle_portrait.errors import UserError
 
 HISTORY_FILE = "history.jsonl"
 BEST_NAME = "best_model"
+MANIFEST_FILE = "manifest.json"
 
 _ITERATION_NAME = re.compile(r"iter_(\d+)")
 
@@ -56,6 +57,26 @@ def refuse_earlier_run(save_dir: Path, stages: Iterable[str] = ()) -> None:
             f"Nothing was written. Go on with it by --resume_model auto, name another folder by --save_dir, or delete "
             f"'{save_dir}' to begin anew."
         )
+
+
+def require_checkpoint(directory: Path) -> None:
+    """Refuse to resume from a folder that is no checkpoint, before data are looked at.
+
+    Whether a checkpoint is whole is found when it is read.
+
+    Raises:
+        UserError: it names the checkpoints beside the one that was meant, or above them, or in it.
+    """
+    if (directory / MANIFEST_FILE).is_file():
+        return
+    lack = f"it has no {MANIFEST_FILE}" if directory.is_dir() else "there is no such folder"
+    near = (directory, directory.parent, directory.parent.parent)
+    holder = next((folder for folder in near if checkpoint_names(folder)), None)
+    there = f" '{holder}' holds {_shortened(checkpoint_names(holder))}: name one of these." if holder else ""
+    raise UserError(
+        f"no checkpoint at '{directory}': {lack}.{there} Or give --resume_model auto, which takes the newest good one "
+        "in --save_dir, and starts afresh where there is none."
+    )
 
 
 def _shortened(names: list[str]) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from paddle_portrait.cli import train
 from paddle_portrait.engine import distributed
-from paddle_portrait.engine.run_folder import refuse_earlier_run
+from paddle_portrait.engine.run_folder import refuse_earlier_run, require_checkpoint
 from paddle_portrait.errors import UserError
 
 
@@ -64,3 +64,28 @@ def test_what_is_there_is_told(tmp_path, rows, folders, told):
         (tmp_path / folder).mkdir()
     with pytest.raises(UserError, match=told):
         refuse_earlier_run(tmp_path)
+
+
+def checkpoints(folder, *names):
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "manifest.json").touch()
+    return folder
+
+
+@pytest.mark.parametrize("named", ["run/iter_7", "run/none/iter_7", "run"])
+def test_a_resume_from_nowhere_names_the_checkpoints_near_it(config_file, tmp_path, capsys, monkeypatch, named):
+    run = checkpoints(tmp_path / "run", "iter_20", "iter_100", "best_model")
+    monkeypatch.setattr("paddle_portrait.engine.stages.train", lambda *_: pytest.fail("the training began"))
+    arguments = ["--config", str(config_file()), "--save_dir", str(tmp_path / "new"), "--device", "cpu"]
+    assert train.main([*arguments, "--resume_model", str(tmp_path / named)]) == 2
+    told = capsys.readouterr().err
+    assert f"no checkpoint at '{tmp_path / named}'" in told
+    assert f"'{run}' holds iter_20, iter_100, best_model" in told and "--resume_model auto" in told
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_resume_where_nothing_is_near_offers_auto(tmp_path):
+    require_checkpoint(checkpoints(tmp_path, "iter_20") / "iter_20")
+    with pytest.raises(UserError, match=r"there is no such folder\. Or give --resume_model auto"):
+        require_checkpoint(tmp_path / "a" / "b" / "c")
