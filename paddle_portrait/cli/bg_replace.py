@@ -31,11 +31,19 @@ def _replace(arguments: argparse.Namespace) -> int:
         raise UserError("--preview shows videos and cameras; pictures are in --save_dir.")
     if arguments.bg_img_path and arguments.bg_video_path:
         raise UserError("--bg_img_path and --bg_video_path: give one of them.")
+    _require_background("--bg_img_path", arguments.bg_img_path)
+    _require_background("--bg_video_path", arguments.bg_video_path)
     if importlib.util.find_spec("av") is None and (not arguments.img_path or arguments.bg_video_path):
         raise UserError('videos need PyAV: pip install "paddle_portrait[video]"')
     effect, refiners = _effect(arguments)
     predictor = _predictor(arguments)
     return (_pictures if arguments.img_path else _videos)(arguments, predictor, effect, refiners)
+
+
+def _require_background(flag: str, path: str | None) -> None:
+    """Refuse a background that is missing before the model is loaded; what is not a plain file is tried later."""
+    if path and "://" not in path and "%" not in path and not Path(path).exists():
+        raise UserError(f"{flag}: '{path}' does not exist. Name a picture, or with --bg_video_path a video.")
 
 
 def _effect(arguments: argparse.Namespace) -> tuple[Effect, list[Refiner]]:

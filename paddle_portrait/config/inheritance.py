@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from paddle_portrait.config.nodes import Findings, Node, Path, Source
-from paddle_portrait.config.yaml_text import read_yaml
+from paddle_portrait.config.yaml_text import nearest_file, read_yaml
 
 BASE_KEY = "_base_"
 INHERITED_KEY = "_inherited_"
@@ -68,7 +68,7 @@ def _load_base(path: str, source: Source, chain: tuple[str, ...], findings: Find
         findings.add(source, (BASE_KEY,), f"the bases go in a circle: {' -> '.join((*chain, path))}")
         return None
     if not os.path.isfile(path):
-        findings.add(source, (BASE_KEY,), f"no such file: {' -> '.join((*chain, path))}")
+        findings.add(source, (BASE_KEY,), f"no such file: {' -> '.join((*chain, path))}{nearest_file(path)}")
         return None
     return _load(path, chain, findings)
 

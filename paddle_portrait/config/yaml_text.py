@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from paddle_portrait.config.nodes import Findings, Node, Source
+from paddle_portrait.errors import nearest_name
 
 _MOST_NODES = 20_000  # an anchor repeated within anchors grows without bound
 _MOST_DEPTH = 60
@@ -87,6 +88,16 @@ def parse_value(text: str) -> Any:
     return root.entries["value"].plain()
 
 
+def nearest_file(path: str) -> str:
+    """Return words that offer the YAML of the same folder whose name is most like a missing one's; or nothing."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        return f", for there is no folder '{folder}'"
+    stems = {other.stem: other for other in sorted(folder.glob("*.y*ml")) if other.is_file()}
+    nearest = nearest_name(Path(path).stem, stems)
+    return f". Did you mean '{stems[nearest]}'?" if nearest else ""
+
+
 def dump_scalar(value: Any) -> str:
     """Return ``value`` (a scalar, or a list or mapping for the flow style) as YAML that reads back the same."""
     text = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, width=10**9, allow_unicode=True, sort_keys=False)
@@ -95,7 +106,7 @@ def dump_scalar(value: Any) -> str:
 
 def _read_text(path: str, findings: Findings) -> str | None:
     if not Path(path).is_file():
-        what = "is a folder; name a file in it" if Path(path).is_dir() else "no such file"
+        what = "is a folder; name a file in it" if Path(path).is_dir() else f"no such file{nearest_file(path)}"
         findings.add(Source(path), (), what)
         return None
     data = Path(path).read_bytes()

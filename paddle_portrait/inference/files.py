@@ -70,8 +70,9 @@ def predict_files(
         try:
             _predict_one(predict, image, save_dir, colours, drawing)
         except UserError as error:
-            logger.error("%s", error)
-            summary.failed[image.path] = str(error)
+            reason = image.told(error)
+            logger.error("%s", reason)
+            summary.failed[image.path] = reason
         else:
             summary.written.append(image.path)
     return summary

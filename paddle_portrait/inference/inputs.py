@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +19,16 @@ class InputImage:
     Attributes:
         path: its file, which may turn out to be missing or broken.
         name: relative path without suffix, unique among the inputs, for naming results.
+        listed_at: the list and the line that name it, such as ``list.txt:3``; empty where no list does.
     """
 
     path: Path
     name: str
+    listed_at: str = ""
+
+    def told(self, error: Exception) -> str:
+        """Return an error's message, with the place to mend where a list names the picture."""
+        return f"{self.listed_at}: {error}" if self.listed_at else str(error)
 
 
 def find_images(source: str | Path, results: Path | None = None) -> list[InputImage]:
@@ -38,11 +44,13 @@ def find_images(source: str | Path, results: Path | None = None) -> list[InputIm
         UserError: ``source`` does not exist or holds no picture.
     """
     source = Path(source)
+    lines: dict[Path, str] = {}
     if source.is_dir():
         paths = [path for path in sorted(source.rglob("*")) if _is_wanted(path, source, results)]
         root = source
     elif source.is_file() and source.suffix.lower() == ".txt":
-        paths, root = _listed(source), source.parent
+        lines = _listed(source)
+        paths, root = list(lines), source.parent
     elif source.is_file():
         paths, root = [source], source.parent
     elif glob.has_magic(str(source)):
@@ -53,7 +61,7 @@ def find_images(source: str | Path, results: Path | None = None) -> list[InputIm
         raise UserError(f"'{source}' does not exist. Give a picture, a folder, a glob or a .txt list.")
     if not paths:
         raise UserError(f"'{source}' holds no picture. Suffixes that count: {', '.join(sorted(SUFFIXES))}.")
-    return _named(dict.fromkeys(paths), root)
+    return _named({path: lines.get(path, "") for path in paths}, root)
 
 
 def _is_wanted(path: Path, root: Path, results: Path | None) -> bool:
@@ -64,12 +72,17 @@ def _is_wanted(path: Path, root: Path, results: Path | None) -> bool:
     return results is None or results.resolve() not in path.resolve().parents
 
 
-def _listed(file: Path) -> list[Path]:
+def _listed(file: Path) -> dict[Path, str]:
+    """Return the pictures of a list with the first line of each."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"list '{file}' cannot be read as UTF-8 text: {error}.") from None
-    return [_first_column(file.parent, line.strip()) for line in lines if line.strip()]
+    found: dict[Path, str] = {}
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            found.setdefault(_first_column(file.parent, line.strip()), f"{file}:{number}")
+    return found
 
 
 def _first_column(folder: Path, line: str) -> Path:
@@ -87,7 +100,7 @@ def _fixed_part(pattern: Path) -> Path:
     return Path(*parts[:count])
 
 
-def _named(paths: Iterable[Path], root: Path) -> list[InputImage]:
+def _named(paths: Mapping[Path, str], root: Path) -> list[InputImage]:
     """Name each picture by its place under ``root``; ``a.jpg`` beside ``a.png`` become ``a_jpg`` and ``a_png``."""
     relative = {path: _under(path, root) for path in paths}
     stems = [place.with_suffix("") for place in relative.values()]
@@ -98,7 +111,7 @@ def _named(paths: Iterable[Path], root: Path) -> list[InputImage]:
         name = stem if stems.count(stem) == 1 else stem.with_name(place.name.replace(".", "_"))
         text = name.as_posix()
         taken[text] = taken.get(text, 0) + 1
-        images.append(InputImage(path, text if taken[text] == 1 else f"{text}_{taken[text]}"))
+        images.append(InputImage(path, text if taken[text] == 1 else f"{text}_{taken[text]}", paths[path]))
     return images
 
 

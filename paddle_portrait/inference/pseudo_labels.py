@@ -99,8 +99,8 @@ class PseudoLabeller:
             try:
                 self._judge(image)
             except UserError as error:
-                logger.error("%s", error)
-                self.failed[str(image.path)] = str(error)
+                self.failed[str(image.path)] = image.told(error)
+                logger.error("%s", image.told(error))
         verdicts = [self._verdicts[image.name] for image in images if str(image.path) not in self.failed]
         self._write_list(verdicts)
         self._write_report(verdicts)

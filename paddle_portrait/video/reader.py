@@ -138,10 +138,10 @@ class VideoReader:
                 return
             except OSError as error:
                 # Network streams end so when the sender hangs up; a file that breaks off leaves what came before.
-                logger.info("%s: ends here (%s)", self._name, error.strerror or error)
+                logger.info("%s: ends here (%s)", self._name, _reason(error))
                 return
             except av.FFmpegError as error:
-                self._report(f"the file is damaged: {error}")
+                self._report(f"the file is damaged: {_reason(error)}")
                 return
 
     def _pictures(self, packet: av.Packet) -> Iterator[Frame]:
@@ -151,7 +151,7 @@ class VideoReader:
             pictures = packet.decode()
         except av.FFmpegError as error:
             self._errors += 1
-            self._report(f"a picture near {_position(packet)} cannot be decoded ({error})")
+            self._report(f"a picture near {_position(packet)} cannot be decoded ({_reason(error)})")
             return
         for picture in pictures:
             yield from self._arrange(picture)
@@ -204,11 +204,19 @@ def _open(name: str) -> av.container.InputContainer:
     except FileNotFoundError:
         raise UserError(f"{name}: the file does not exist.") from None
     except (av.FFmpegError, OSError) as error:
-        raise UserError(f"{name}: this is no video that can be read ({error}).") from error
+        raise UserError(
+            f"{name}: this is no video that can be read ({_reason(error)}). Give a video, numbered pictures such as "
+            "frames/%04d.png, or the address of a stream."
+        ) from error
     if not container.streams.video:
         container.close()
         raise UserError(f"{name}: there are no pictures in this file.")
     return container
+
+
+def _reason(error: OSError | av.FFmpegError) -> str:
+    """Return FFmpeg's words without its number, which means nothing to anybody."""
+    return str(error.strerror or error)
 
 
 def _seconds(container: av.container.InputContainer, video: av.VideoStream) -> Fraction | None:

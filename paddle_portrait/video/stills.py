@@ -48,7 +48,7 @@ def draw_pictures(
                 person = (person > 0.5).astype(np.float32)
             write_image(target, effect(picture, person, background))
         except UserError as error:
-            logger.error("%s", error)
+            logger.error("%s", image.told(error))
             failed += 1
     return failed
 

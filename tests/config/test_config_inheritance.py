@@ -78,6 +78,10 @@ def test_a_type_that_changes_points_at_the_way_out(write: Write) -> None:
             {"config.yml": "_base_: sub/b.yml", "sub/b.yml": "seed: 1\n_base_:\n  - none.yml"},
             "sub/b.yml:3: _base_: no such file: config.yml -> sub/b.yml -> sub/none.yml",
         ),
+        (
+            {"config.yml": "_base_: sub/quikstart.yml", "sub/quickstart.yml": "seed: 1", "sub/other.yml": "seed: 1"},
+            "config.yml:1: _base_: no such file: config.yml -> sub/quikstart.yml. Did you mean 'sub/quickstart.yml'?",
+        ),
         ({"config.yml": "_base_: 3"}, "config.yml:1: _base_: takes a path or a list of paths; found 3"),
         (
             {"config.yml": "_base_: [b.yml, {}]", "b.yml": "seed: 1"},

@@ -109,7 +109,15 @@ def test_a_byte_order_mark_and_other_alphabets_are_fine(write: Callable[..., str
     assert config["model.pretrained"] == "画像/модель.pdparams"
 
 
-@pytest.mark.parametrize(("path", "expected"), [("none.yml", "no such file"), (".", "is a folder")])
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("none.yml", "none.yml: no such file$"),
+        ("confg.yaml", r"confg\.yaml: no such file\. Did you mean 'config\.yml'\?"),
+        ("nowhere/config.yml", "no such file, for there is no folder 'nowhere'"),
+        (".", "is a folder"),
+    ],
+)
 def test_what_is_no_file(write: Callable[..., str], path: str, expected: str) -> None:
     write("seed: 1")
     with pytest.raises(ConfigError, match=expected):

@@ -60,6 +60,16 @@ def test_inputs_refused(source, complaint, album):
         find_images(album / source)
 
 
+def test_a_bad_line_of_a_list_is_told_with_its_number(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "good.png")
+    listed = tmp_path / "list.txt"
+    listed.write_text("good.png\n\ngone.png label.png\ngood.png\n")
+    summary = predict_files(left_half, find_images(listed), tmp_path / "out")
+    assert summary.written == [tmp_path / "good.png"]
+    (reason,) = summary.failed.values()
+    assert reason.startswith(f"{listed}:3: ") and "gone.png" in reason and "does not exist" in reason
+
+
 def left_half(image):
     probability = np.zeros(image.shape[:2], np.float32)
     probability[:, : image.shape[1] // 2] = 1

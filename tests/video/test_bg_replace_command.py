@@ -112,6 +112,8 @@ def test_the_input_of_the_network_can_be_resized_and_turned(clips, tmp_path: Pat
         (["--video_path", "no_such.mp4"], "does not exist"),
         (["--video_path", "IN", "--img_path", "a.png"], "--img_path"),
         (["--video_path", "IN", "--bg_img_path", "a", "--bg_video_path", "b"], "give one"),
+        (["--video_path", "IN", "--bg_img_path", "nope.jpg"], "--bg_img_path: 'nope.jpg' does not exist"),
+        (["--img_path", "a.png", "--bg_video_path", "nope.mp4"], "--bg_video_path: 'nope.mp4' does not exist"),
         (["--video_path", "IN", "--effect", "replace"], "background"),
         (["--video_path", "IN", "--effect", "replicate"], "replace"),
         (["--video_path", "IN", "--output", "IN"], "is an input"),

@@ -158,7 +158,7 @@ def test_files_that_are_no_videos_are_refused_by_name(clips, tmp_path: Path, con
         path.write_bytes(content)
     with pytest.raises(UserError, match=message) as raised:
         VideoReader(path)
-    assert "wrong.mp4" in str(raised.value)
+    assert "wrong.mp4" in str(raised.value) and "Errno" not in str(raised.value)
 
 
 def test_a_file_of_sound_alone_is_refused(tmp_path: Path) -> None:
