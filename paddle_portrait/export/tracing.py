@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paddle_portrait.export.errors import ExportError
+from paddle_portrait.export.out_notice import spend_out_notice
 
 if TYPE_CHECKING:
     from paddle_portrait.export.job import ExportJob
@@ -36,6 +37,7 @@ def save_traced(job: ExportJob, folder: Path, file_format: AbstractContextManage
     # Our networks do not branch on values, so they are traced as they stand. Paddle's rewriting of their
     # source would turn branches on sizes that are merely unknown yet into branches of the graph.
     paddle.jit.ignore_module([models, last_resize])
+    spend_out_notice()
     graph = job.graph()
     shape = [None if size == -1 else size for size in job.input_shape]
     spec = [paddle.static.InputSpec(shape, job.input_dtype, INPUT_NAME)]
