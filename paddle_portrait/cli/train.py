@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _train(arguments: argparse.Namespace, command: list[str]) -> int:
     from paddle_portrait.config import load_config
     from paddle_portrait.engine import distributed
+    from paddle_portrait.engine.run_folder import check_folder
     from paddle_portrait.zoo import config_for
 
     overrides = {key: getattr(arguments, flag) for flag, key in OVERRIDES.items()}
@@ -39,31 +40,15 @@ def _train(arguments: argparse.Namespace, command: list[str]) -> int:
     if config.setting("data_format", "NCHW") != "NCHW":
         raise UserError("data_format NHWC cannot be trained: the networks and CPU kernels are written for NCHW.")
     save_dir = Path(arguments.save_dir or config.get("train.save_dir", "output"))
-    if save_dir.exists() and not save_dir.is_dir():
-        raise UserError(f"--save_dir {save_dir} is a file. Name a folder; nothing was deleted.")
     if distributed.is_main():  # before any process joins the others, and so before one of them writes
-        _check_folders(arguments, config, save_dir)
+        resume = arguments.resume_model or config.get("train.resume_model")
+        check_folder(save_dir, resume, [str(stage["name"]) for stage in config.get("stages") or []])
     if distributed.world_size() == 1 and arguments.nproc == AUTO:
         return _relaunch_quickest(arguments, config, command, save_dir)
     if distributed.world_size() == 1 and arguments.nproc > 1:
-        return _relaunch(arguments.nproc, command, save_dir)
+        script = [str(Path(__file__).resolve()), *command]
+        return distributed.relaunch(script, arguments.nproc, str(save_dir / "workers"))
     return _run(arguments, config, save_dir)
-
-
-def _check_folders(arguments: argparse.Namespace, config: Config, save_dir: Path) -> None:
-    from paddle_portrait.engine.run_folder import refuse_earlier_run, require_checkpoint
-
-    resume = arguments.resume_model or config.get("train.resume_model")
-    if not resume:
-        refuse_earlier_run(save_dir, [str(stage["name"]) for stage in config.get("stages") or []])
-    elif resume != AUTO:
-        require_checkpoint(Path(resume))
-
-
-def _relaunch(processes: int, command: list[str], save_dir: Path) -> int:
-    from paddle_portrait.engine import distributed
-
-    return distributed.relaunch([str(Path(__file__).resolve()), *command], processes, str(save_dir / "workers"))
 
 
 def _relaunch_quickest(arguments: argparse.Namespace, config: Config, command: list[str], save_dir: Path) -> int:

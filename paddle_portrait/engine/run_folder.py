@@ -9,6 +9,7 @@ from pathlib import Path
 from paddle_portrait.engine.history import read_history
 from paddle_portrait.errors import UserError
 
+AUTO = "auto"
 HISTORY_FILE = "history.jsonl"
 BEST_NAME = "best_model"
 MANIFEST_FILE = "manifest.json"
@@ -32,6 +33,25 @@ def checkpoint_names(folder: Path) -> list[str]:
         return []
     best = [BEST_NAME] if (folder / BEST_NAME).is_dir() else []
     return [path.name for path in iteration_directories(folder)] + best
+
+
+def check_folder(save_dir: Path, resume: str | None, stages: Iterable[str] = ()) -> None:
+    """Check, before anything is read or written, that a training can begin or go on in a folder.
+
+    Args:
+        save_dir: the training's folder.
+        resume: the checkpoint to go on from, ``auto`` for the newest, or nothing.
+        stages: names of its stages, each with a folder of its own in ``save_dir``.
+
+    Raises:
+        UserError: it is a file, it holds another training, or there is no such checkpoint.
+    """
+    if save_dir.exists() and not save_dir.is_dir():
+        raise UserError(f"--save_dir {save_dir} is a file. Name a folder; nothing was deleted.")
+    if not resume:
+        refuse_earlier_run(save_dir, stages)
+    elif resume != AUTO:
+        require_checkpoint(Path(resume))
 
 
 def refuse_earlier_run(save_dir: Path, stages: Iterable[str] = ()) -> None:
