@@ -68,12 +68,6 @@ void weight_gradients(const ChannelGate& gate, const double* saved, double* grad
     }
 }
 
-// Calls work(position, lanes) for every vector of a plane.
-template <class Work>
-inline void for_each_vector(long size, const Work& work) {
-  for (long j = 0; j < size; j += kLanes) work(j, size - j < kLanes ? static_cast<int>(size - j) : kLanes);
-}
-
 }  // namespace
 
 void channel_gate_forward(const ChannelGate& gate, const float* x, const float* addend, float* y, double* saved,

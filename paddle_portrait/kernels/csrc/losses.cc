@@ -40,7 +40,7 @@ inline Vector log_of_one_and(Vector u) {
 
 // Calls work(first position, lanes, piece) for every vector of [0, count), a piece at a time in one thread.
 template <class Work>
-inline void for_each_vector(long count, const Work& work) {
+inline void for_each_vector_in_parallel(long count, const Work& work) {
 #pragma omp parallel for schedule(static)
   for (long begin = 0; begin < count; begin += kPiece)
     for (long j = begin; j < begin + kPiece && j < count; j += kLanes)
@@ -86,7 +86,7 @@ void read_labels(const int64_t* labels, float* person, float* valid, int64_t ign
 
 WeightedSum cross_entropy_forward(const float* margin, const float* person, const float* weights, long count) {
   std::vector<Partial<2>> partial(pieces_of(count));
-  for_each_vector(count, [&](long j, int lanes, long piece) {
+  for_each_vector_in_parallel(count, [&](long j, int lanes, long piece) {
     const Vector m = take(margin + j, lanes), rest = log_of_one_and(exp_of_negative(-magnitude(m)));
     const Vector weight = take(weights + j, lanes);
     const Vector value = (m < 0.f ? Vector{} : m) - take(person + j, lanes) * m + rest;
@@ -98,7 +98,7 @@ WeightedSum cross_entropy_forward(const float* margin, const float* person, cons
 
 void cross_entropy_backward(const float* margin, const float* person, const float* weights, float grad,
                             float* grad_margin, long count) {
-  for_each_vector(count, [=](long j, int lanes, long) {
+  for_each_vector_in_parallel(count, [=](long j, int lanes, long) {
     const Vector m = take(margin + j, lanes), target = take(person + j, lanes);
     const Probabilities p(m);
     const Vector distance = m < 0.f ? p.person - target : (1.f - target) - p.background;
@@ -108,7 +108,7 @@ void cross_entropy_backward(const float* margin, const float* person, const floa
 
 void overlaps_forward(const float* margin, const float* person, const float* valid, float* sums, long count) {
   std::vector<Partial<6>> partial(pieces_of(count));
-  for_each_vector(count, [&](long j, int lanes, long piece) {
+  for_each_vector_in_parallel(count, [&](long j, int lanes, long piece) {
     const Probabilities p(take(margin + j, lanes));
     const Vector counts = take(valid + j, lanes), target = take(person + j, lanes);
     const Vector probability[2] = {p.background * counts, p.person * counts};
@@ -126,7 +126,7 @@ void overlaps_forward(const float* margin, const float* person, const float* val
 void overlaps_backward(const float* margin, const float* person, const float* valid, const float* grad_sums,
                        float* grad_margin, long count) {
   const float *background = grad_sums, *of_person = grad_sums + 3;
-  for_each_vector(count, [=](long j, int lanes, long) {
+  for_each_vector_in_parallel(count, [=](long j, int lanes, long) {
     const Probabilities p(take(margin + j, lanes));
     const Vector target = take(person + j, lanes), counts = take(valid + j, lanes);
     const Vector up = of_person[0] * target + 2.f * of_person[1] * p.person;

@@ -44,6 +44,12 @@ inline void put(float* to, Vector value, int count) {
     store_part(to, value, count);
 }
 
+// Calls work(position, lanes) for every vector of [0, size), in order.
+template <class Work>
+inline void for_each_vector(long size, const Work& work) {
+  for (long j = 0; j < size; j += kLanes) work(j, size - j < kLanes ? static_cast<int>(size - j) : kLanes);
+}
+
 // Adds the lanes pairwise: a fixed order, so the same bits on every run.
 inline float sum_lanes(Vector value) {
   float lanes[kLanes];
