@@ -67,8 +67,8 @@ def release(plan: ReleasePlan, root: Path, table: Path = TABLE, weights_only: bo
         weights_only: prove the export, then delete it: whoever wants it makes it from the weights.
 
     Raises:
-        UserError: unknown name, missing files, a file over 5 MB, all together over the budget, or an export that
-            does not compute what the weights do.
+        UserError: unknown name, missing files, a file over 5 MB, or an export that does not compute what the weights
+            do. Being over the budget together is only warned of.
     """
     if plan.name not in zoo.NAMES:
         raise UserError(describe_unknown("zoo name", plan.name, zoo.NAMES))
