@@ -34,7 +34,7 @@ def tell_other_training(config: Config, weights: str | Path, level: int = loggin
         return
     try:
         own = load_config(zoo.find_config(name))
-    except UserError:  # the package is installed without the repository's configs
+    except UserError:  # the zoo's config is not here: there is nothing to compare with
         return
     if found := [*_differences(_preprocessing(config), _preprocessing(own)), *_model_differences(config, own)]:
         logger.log(

@@ -14,8 +14,7 @@ def keep_freed_memory() -> None:
 
     By itself glibc gives back what a picture took, and the next one has the system clear hundreds of pages anew. What a
     thread then keeps has no fixed bound: 16 MiB is that of the free end of its memory, and holes before the end, which
-    later blocks fill, come on top. Two threads kept 38 MiB after photos of 0.06 to 1.2 megapixels, 147 MiB after many
-    blocks of just under 4 MiB.
+    later blocks fill, come on top.
 
     Elsewhere than on Linux with glibc this does nothing. (Training keeps all that it frees: ``kernels.memory``, which
     needs Paddle; a server must not.)
