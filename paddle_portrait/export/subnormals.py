@@ -1,6 +1,7 @@
 """Weights so near to 0 that processors compute with them in microcode, many times as slowly.
 
-Long training with weight decay leaves them in channels that nothing uses: ExtremeC3Net's and SINet's released weights have thousands.
+Long training with weight decay leaves them in channels that nothing uses: the released weights of ExtremeC3Net and
+SINet have thousands.
 """
 
 from __future__ import annotations
