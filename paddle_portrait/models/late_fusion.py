@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import paddle
 from paddle import nn
@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 
 @MODELS.register()
 class LateFusion(nn.Layer):
-    """The weighted mean of several networks' logits, corrected along the picture's own edges.
+    """The weighted mean of several networks' logits, corrected along the picture's own edges where that is asked for.
 
     At first the answer is the mean alone: the correction, two 3×3 convolutions over the picture and every network's
     logit, starts at zero. Shares and correction are trained with the networks.
@@ -29,20 +29,22 @@ class LateFusion(nn.Layer):
         networks: the networks, each with one logit or with two classes; they see the same picture.
         sizes: for each network, the size [width, height] at which it sees the picture, or null for the picture's own;
             its logit is brought back bilinearly. Default: the picture's own. So one that knows a size well can stand
-            beside a sharper one.
-        input_scales: for each network, what the picture is multiplied with first, so that networks of other value
+            beside a sharper one. A list of sizes: it sees the picture at each, and its logit is their mean.
+        reversed_colours: for each network, whether it sees the colours in the other order: BGR where the picture is
+            RGB; default: no.
+        input_scales: for each network, what the picture is multiplied with then, so that networks of other value
             ranges can stand side by side; default: 1.
-        input_shifts: for each network, what is added then; default: 0.
+        input_shifts: for each network, what is added then, a number or one for each of its three colours; default: 0.
         shares: for each network, its share of the mean at first; default: equal shares.
         mirrored: for each network, whether its logit is the mean of its answers to the picture and to the mirrored
             picture, which costs its time twice; default: no. In training each sees the picture alone.
-        hidden: channels of the correction.
+        hidden: channels of the correction; 0 leaves it out.
         pretrained: zoo name or path of weights of the whole.
 
     Raises:
-        UserError: no network, not one size, scale, shift, share and mirrored for each, a size that is none, or a
-            network that is known to have more classes than two; at the first call, a network that turns out to, or
-            a picture that has not three channels.
+        UserError: no network, not one entry of every list for each, a size or a shift that is none, ``hidden`` below
+            0, or a network that is known to have more classes than two; at the first call, a network that turns out
+            to, or a picture that has not three channels.
     """
 
     num_classes = 1
@@ -50,9 +52,10 @@ class LateFusion(nn.Layer):
     def __init__(
         self,
         networks: Sequence[nn.Layer],
-        sizes: Sequence[Sequence[int] | None] | None = None,
+        sizes: Sequence[Sequence[int] | Sequence[Sequence[int]] | None] | None = None,
+        reversed_colours: Sequence[bool] | None = None,
         input_scales: Sequence[float] | None = None,
-        input_shifts: Sequence[float] | None = None,
+        input_shifts: Sequence[float | Sequence[float]] | None = None,
         shares: Sequence[float] | None = None,
         mirrored: Sequence[bool] | None = None,
         hidden: int = 8,
@@ -62,9 +65,13 @@ class LateFusion(nn.Layer):
         count = len(networks)
         if count == 0:
             raise UserError("LateFusion: networks is empty; give at least one.")
-        self.sizes = [_size(index, one) for index, one in enumerate(_one_each("sizes", sizes, None, count))]
+        if hidden < 0:
+            raise UserError(f"LateFusion: hidden is {hidden}; allowed is 0 (no correction) or more.")
+        self.sizes = [_sizes(index, one) for index, one in enumerate(_one_each("sizes", sizes, None, count))]
+        self.reversed_colours = _one_each("reversed_colours", reversed_colours, False, count)
         self.input_scales = _one_each("input_scales", input_scales, 1.0, count)
-        self.input_shifts = _one_each("input_shifts", input_shifts, 0.0, count)
+        shifts = _one_each("input_shifts", input_shifts, 0.0, count)
+        self.input_shifts = [_shift(index, shift) for index, shift in enumerate(shifts)]
         shares = _one_each("shares", shares, 1.0 / count, count)
         self.mirrored = _one_each("mirrored", mirrored, False, count)
         for index, network in enumerate(networks):
@@ -72,10 +79,12 @@ class LateFusion(nn.Layer):
         self.networks = nn.LayerList(networks)
         self.mean = conv2d(count, 1, bias=False)
         self.mean.weight.set_value(paddle.to_tensor(shares, dtype="float32").reshape(self.mean.weight.shape))
-        self.look = conv2d(count + 3, hidden, 3)
-        self.correct = conv2d(hidden, 1, 3)
-        for parameter in self.correct.parameters():
-            parameter.set_value(paddle.zeros_like(parameter))
+        self.corrects = hidden > 0
+        if self.corrects:
+            self.look = conv2d(count + 3, hidden, 3)
+            self.correct = conv2d(hidden, 1, 3)
+            for parameter in self.correct.parameters():
+                parameter.set_value(paddle.zeros_like(parameter))
         if pretrained is not None:
             load_weights(self, pretrained)
 
@@ -87,16 +96,26 @@ class LateFusion(nn.Layer):
                 "colours alone. Leave SimulatePrior and img_channels out, and networks with in_channels: 4."
             )
         logits = paddle.concat([self._answer(index, x) for index in range(len(self.networks))], axis=1)
+        mean = self.mean(logits)
+        if not self.corrects:
+            return SegOutput(mean)
         correction = self.correct(nn.functional.relu(self.look(paddle.concat([logits, x], axis=1))))
-        return SegOutput(self.mean(logits) + correction)
+        return SegOutput(mean + correction)
 
     def _answer(self, index: int, x: paddle.Tensor) -> paddle.Tensor:
-        """Return one network's logit N×1×H×W."""
-        own, size = spatial_size(x), self.sizes[index]
+        """Return one network's logit N×1×H×W, the mean over all sizes at which it sees the picture."""
+        # Cut apart and joined, which every runtime can; not all can turn an axis round.
+        seen = paddle.concat([x[:, 2:], x[:, 1:2], x[:, :1]], axis=1) if self.reversed_colours[index] else x
+        answers = [self._answer_at(index, seen, size) for size in self.sizes[index]]
+        return answers[0] if len(answers) == 1 else sum(answers[1:], answers[0]) / len(answers)
+
+    def _answer_at(self, index: int, x: paddle.Tensor, size: tuple[int, int] | None) -> paddle.Tensor:
+        own = spatial_size(x)
         seen = x if size is None else resize_bilinear(x, (size[1], size[0]))
         scale, shift = self.input_scales[index], self.input_shifts[index]
-        if (scale, shift) != (1.0, 0.0):
-            seen = seen * scale + shift
+        if (scale, shift) != (1, 0):
+            by_colour = isinstance(shift, list)
+            seen = seen * scale + (paddle.to_tensor(shift, seen.dtype).reshape([1, 3, 1, 1]) if by_colour else shift)
         logit = self._logit(index, seen)
         if self.mirrored[index] and not self.training:
             logit = (logit + self._logit(index, seen.flip(3)).flip(3)) / 2
@@ -116,17 +135,30 @@ def _check_classes(index: int, count: int) -> None:
         )
 
 
-def _size(index: int, size: Sequence[int] | None) -> tuple[int, int] | None:
-    """Return (width, height)."""
-    if size is None:
-        return None
-    is_pair = isinstance(size, Sequence) and not isinstance(size, str) and len(size) == 2
+def _sizes(index: int, sizes: Any) -> list[tuple[int, int] | None]:
+    """Return every (width, height) at which a network sees the picture; None is the picture's own."""
+    if sizes is None:
+        return [None]
+    is_list = isinstance(sizes, (list, tuple)) and bool(sizes) and all(isinstance(one, (list, tuple)) for one in sizes)
+    return [_size(index, one) for one in (sizes if is_list else [sizes])]
+
+
+def _size(index: int, size: Any) -> tuple[int, int]:
+    is_pair = isinstance(size, (list, tuple)) and len(size) == 2
     if not is_pair or not all(isinstance(side, int) and side > 0 for side in size):
         raise UserError(
-            f"LateFusion: sizes[{index}] is {size!r}; allowed is [width, height], two whole numbers above 0, or null "
-            "for the picture's own."
+            f"LateFusion: sizes[{index}] has {size!r}; allowed is [width, height], two whole numbers above 0, a list "
+            "of such, or null for the picture's own."
         )
     return size[0], size[1]
+
+
+def _shift(index: int, shift: Any) -> float | list[float]:
+    by_colour = isinstance(shift, (list, tuple))
+    values = list(shift) if by_colour else [shift]
+    if len(values) != (3 if by_colour else 1) or not all(isinstance(one, (int, float)) for one in values):
+        raise UserError(f"LateFusion: input_shifts[{index}] is {shift!r}; allowed is a number, or a list of three.")
+    return values if by_colour else values[0]
 
 
 def _one_each(name: str, values: Sequence[Value] | None, default: Value, count: int) -> list[Value]:

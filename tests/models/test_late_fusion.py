@@ -72,6 +72,37 @@ def test_a_network_sees_the_picture_at_its_own_size_and_answers_at_the_pictures(
     np.testing.assert_allclose(found.numpy()[:, 0, ::5, ::7], halved[:, ::2, ::3], atol=1e-6)  # at the corners
 
 
+def test_a_network_that_sees_several_sizes_answers_with_their_mean() -> None:
+    x = paddle.to_tensor(picture())
+    each = [LateFusion([Brightness()], sizes=[size], hidden=0)(x).logits.numpy() for size in ([4, 3], [16, 12])]
+    both = Sizes()
+    found = LateFusion([both], sizes=[[[4, 3], [16, 12]]], hidden=0)(x).logits.numpy()
+    assert both.seen == [[3, 4], [12, 16]]
+    np.testing.assert_allclose(found, (each[0] + each[1]) / 2, atol=1e-6)
+
+
+def test_a_network_can_see_other_colours_and_values_than_its_neighbour() -> None:
+    x = picture()
+    network = LateFusion(
+        [TwoClasses(), Brightness()],
+        reversed_colours=[True, False],
+        input_scales=[255, 1],
+        input_shifts=[[-104, -116, -122], 0],
+        shares=[1, 0],
+    )
+    blue, green = 255 * x[:, 2] - 104, 255 * x[:, 1] - 116
+    found = network(paddle.to_tensor(x)).logits.numpy()
+    np.testing.assert_allclose(found[:, 0], green - blue, atol=1e-3)
+
+
+def test_without_a_correction_there_is_nothing_but_networks_and_shares() -> None:
+    x = picture()
+    network = LateFusion([Brightness(), TwoClasses()], shares=[0.75, 0.25], hidden=0)
+    assert sorted(network.state_dict()) == ["mean.weight"]
+    found = network(paddle.to_tensor(x)).logits.numpy()
+    np.testing.assert_allclose(found[:, 0], 0.75 * x.mean(axis=1) + 0.25 * (x[:, 1] - x[:, 0]), atol=1e-6)
+
+
 class Drift(nn.Layer):
     """The mean of the colours, one pixel further to the right."""
 
@@ -141,10 +172,15 @@ def test_a_picture_with_a_prior_is_refused() -> None:
         ({"networks": [Brightness(), Brightness()], "input_scales": [1]}, "2 networks need 2 input_scales, not 1"),
         ({"networks": [Brightness()], "sizes": [None, [8, 8]]}, "1 networks need 1 sizes, not 2"),
         ({"networks": [Brightness()], "mirrored": True}, "mirrored is True; allowed is a list"),
-        ({"networks": [Brightness()], "sizes": [256]}, r"sizes\[0\] is 256; allowed is \[width, height\]"),
-        ({"networks": [Brightness(), Brightness()], "sizes": [None, [256]]}, r"sizes\[1\] is \[256\]; allowed"),
-        ({"networks": [Brightness()], "sizes": [[0, 8]]}, r"sizes\[0\] is \[0, 8\]; allowed"),
-        ({"networks": [Brightness()], "sizes": [[8, 8.5]]}, r"sizes\[0\] is \[8, 8.5\]; allowed"),
+        ({"networks": [Brightness()], "sizes": [256]}, r"sizes\[0\] has 256; allowed is \[width, height\]"),
+        ({"networks": [Brightness(), Brightness()], "sizes": [None, [256]]}, r"sizes\[1\] has \[256\]; allowed"),
+        ({"networks": [Brightness()], "sizes": [[0, 8]]}, r"sizes\[0\] has \[0, 8\]; allowed"),
+        ({"networks": [Brightness()], "sizes": [[8, 8.5]]}, r"sizes\[0\] has \[8, 8.5\]; allowed"),
+        ({"networks": [Brightness()], "sizes": [[[8, 8], [8]]]}, r"sizes\[0\] has \[8\]; allowed"),
+        ({"networks": [Brightness()], "sizes": [[]]}, r"sizes\[0\] has \[\]; allowed"),
+        ({"networks": [Brightness()], "input_shifts": [[1, 2]]}, r"input_shifts\[0\] is \[1, 2\]; allowed is a number"),
+        ({"networks": [Brightness()], "input_shifts": ["1"]}, r"input_shifts\[0\] is '1'; allowed is a number"),
+        ({"networks": [Brightness()], "hidden": -1}, r"hidden is -1; allowed is 0 \(no correction\) or more"),
         ({"networks": [ThreeClasses(3)]}, r"networks\[0\] has 3 classes; allowed is num_classes: 1 .* or 2"),
     ],
 )
