@@ -22,29 +22,30 @@ Value = TypeVar("Value")
 class LateFusion(nn.Layer):
     """The weighted mean of several networks' logits, corrected along the picture's own edges where that is asked for.
 
-    At first the answer is the mean alone: the correction, two 3×3 convolutions over the picture and every network's
-    logit, starts at zero. Shares and correction are trained with the networks.
+    At first the answer is the mean alone: the correction, two 3×3 convolutions over the picture and every logit, starts
+    at zero. Shares and correction are trained with the networks.
 
     Args:
         networks: the networks, each with one logit or with two classes; they see the same picture.
         sizes: for each network, the size [width, height] at which it sees the picture, or null for the picture's own;
             its logit is brought back bilinearly. Default: the picture's own. So one that knows a size well can stand
-            beside a sharper one. A list of sizes: it sees the picture at each, and its logit is their mean.
+            beside a sharper one. A list of sizes: it sees the picture at each, and gives a logit for each.
         reversed_colours: for each network, whether it sees the colours in the other order: BGR where the picture is
             RGB; default: no.
         input_scales: for each network, what the picture is multiplied with then, so that networks of other value
             ranges can stand side by side; default: 1.
         input_shifts: for each network, what is added then, a number or one for each of its three colours; default: 0.
-        shares: for each network, its share of the mean at first; default: equal shares.
+        shares: for each network, its share of the mean at first, or one for each of its sizes; a number is divided
+            among them. Default: equal shares.
         mirrored: for each network, whether its logit is the mean of its answers to the picture and to the mirrored
             picture, which costs its time twice; default: no. In training each sees the picture alone.
         hidden: channels of the correction; 0 leaves it out.
         pretrained: zoo name or path of weights of the whole.
 
     Raises:
-        UserError: no network, not one entry of every list for each, a size or a shift that is none, ``hidden`` below
-            0, or a network that is known to have more classes than two; at the first call, a network that turns out
-            to, or a picture that has not three channels.
+        UserError: no network, not one entry of every list for each, a size, a share or a shift that is none, ``hidden``
+            below 0, or a network that is known to have more classes than two; at the first call, a network that
+            turns out to, or a picture that has not three channels.
     """
 
     num_classes = 1
@@ -56,7 +57,7 @@ class LateFusion(nn.Layer):
         reversed_colours: Sequence[bool] | None = None,
         input_scales: Sequence[float] | None = None,
         input_shifts: Sequence[float | Sequence[float]] | None = None,
-        shares: Sequence[float] | None = None,
+        shares: Sequence[float | Sequence[float]] | None = None,
         mirrored: Sequence[bool] | None = None,
         hidden: int = 8,
         pretrained: str | None = None,
@@ -67,21 +68,27 @@ class LateFusion(nn.Layer):
             raise UserError("LateFusion: networks is empty; give at least one.")
         if hidden < 0:
             raise UserError(f"LateFusion: hidden is {hidden}; allowed is 0 (no correction) or more.")
-        self.sizes = [_sizes(index, one) for index, one in enumerate(_one_each("sizes", sizes, None, count))]
+        sizes_of_each = [_sizes(index, one) for index, one in enumerate(_one_each("sizes", sizes, None, count))]
+        self.views = [(index, size) for index, sizes in enumerate(sizes_of_each) for size in sizes]
         self.reversed_colours = _one_each("reversed_colours", reversed_colours, False, count)
         self.input_scales = _one_each("input_scales", input_scales, 1.0, count)
         shifts = _one_each("input_shifts", input_shifts, 0.0, count)
         self.input_shifts = [_shift(index, shift) for index, shift in enumerate(shifts)]
-        shares = _one_each("shares", shares, 1.0 / count, count)
+        shares_of_each = _one_each("shares", shares, 1.0 / count, count)
+        shares_of_views = [
+            share
+            for index, sizes in enumerate(sizes_of_each)
+            for share in _shares(index, shares_of_each[index], len(sizes))
+        ]
         self.mirrored = _one_each("mirrored", mirrored, False, count)
         for index, network in enumerate(networks):
             _check_classes(index, getattr(network, "num_classes", 1))
         self.networks = nn.LayerList(networks)
-        self.mean = conv2d(count, 1, bias=False)
-        self.mean.weight.set_value(paddle.to_tensor(shares, dtype="float32").reshape(self.mean.weight.shape))
+        self.mean = conv2d(len(self.views), 1, bias=False)
+        self.mean.weight.set_value(paddle.to_tensor(shares_of_views, dtype="float32").reshape(self.mean.weight.shape))
         self.corrects = hidden > 0
         if self.corrects:
-            self.look = conv2d(count + 3, hidden, 3)
+            self.look = conv2d(len(self.views) + 3, hidden, 3)
             self.correct = conv2d(hidden, 1, 3)
             for parameter in self.correct.parameters():
                 parameter.set_value(paddle.zeros_like(parameter))
@@ -95,23 +102,20 @@ class LateFusion(nn.Layer):
                 f"LateFusion: the picture has {x.shape[1]} channels, and 3 are allowed: its correction looks at "
                 "colours alone. Leave SimulatePrior and img_channels out, and networks with in_channels: 4."
             )
-        logits = paddle.concat([self._answer(index, x) for index in range(len(self.networks))], axis=1)
+        logits = paddle.concat([self._answer(index, x, size) for index, size in self.views], axis=1)
         mean = self.mean(logits)
         if not self.corrects:
             return SegOutput(mean)
         correction = self.correct(nn.functional.relu(self.look(paddle.concat([logits, x], axis=1))))
         return SegOutput(mean + correction)
 
-    def _answer(self, index: int, x: paddle.Tensor) -> paddle.Tensor:
-        """Return one network's logit N×1×H×W, the mean over all sizes at which it sees the picture."""
-        # Cut apart and joined, which every runtime can; not all can turn an axis round.
-        seen = paddle.concat([x[:, 2:], x[:, 1:2], x[:, :1]], axis=1) if self.reversed_colours[index] else x
-        answers = [self._answer_at(index, seen, size) for size in self.sizes[index]]
-        return answers[0] if len(answers) == 1 else sum(answers[1:], answers[0]) / len(answers)
-
-    def _answer_at(self, index: int, x: paddle.Tensor, size: tuple[int, int] | None) -> paddle.Tensor:
+    def _answer(self, index: int, x: paddle.Tensor, size: tuple[int, int] | None) -> paddle.Tensor:
+        """Return one network's logit N×1×H×W at one (width, height); None is the picture's own."""
         own = spatial_size(x)
         seen = x if size is None else resize_bilinear(x, (size[1], size[0]))
+        if self.reversed_colours[index]:
+            # Cut apart and joined, which every runtime can; not all can turn an axis round.
+            seen = paddle.concat([seen[:, 2:], seen[:, 1:2], seen[:, :1]], axis=1)
         scale, shift = self.input_scales[index], self.input_shifts[index]
         if (scale, shift) != (1, 0):
             by_colour = isinstance(shift, list)
@@ -151,6 +155,16 @@ def _size(index: int, size: Any) -> tuple[int, int]:
             "of such, or null for the picture's own."
         )
     return size[0], size[1]
+
+
+def _shares(index: int, share: Any, count: int) -> list[float]:
+    if isinstance(share, (list, tuple)):
+        if len(share) != count:
+            raise UserError(
+                f"LateFusion: shares[{index}] is {share!r}; the network has {count} sizes, give one for each."
+            )
+        return list(share)
+    return [share / count] * count
 
 
 def _shift(index: int, shift: Any) -> float | list[float]:

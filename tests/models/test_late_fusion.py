@@ -79,6 +79,8 @@ def test_a_network_that_sees_several_sizes_answers_with_their_mean() -> None:
     found = LateFusion([both], sizes=[[[4, 3], [16, 12]]], hidden=0)(x).logits.numpy()
     assert both.seen == [[3, 4], [12, 16]]
     np.testing.assert_allclose(found, (each[0] + each[1]) / 2, atol=1e-6)
+    found = LateFusion([both], sizes=[[[4, 3], [16, 12]]], shares=[[0.7, 0.3]], hidden=0)(x).logits.numpy()
+    np.testing.assert_allclose(found, 0.7 * each[0] + 0.3 * each[1], atol=1e-6)
 
 
 def test_a_network_can_see_other_colours_and_values_than_its_neighbour() -> None:
@@ -177,6 +179,7 @@ def test_a_picture_with_a_prior_is_refused() -> None:
         ({"networks": [Brightness()], "sizes": [[0, 8]]}, r"sizes\[0\] has \[0, 8\]; allowed"),
         ({"networks": [Brightness()], "sizes": [[8, 8.5]]}, r"sizes\[0\] has \[8, 8.5\]; allowed"),
         ({"networks": [Brightness()], "sizes": [[[8, 8], [8]]]}, r"sizes\[0\] has \[8\]; allowed"),
+        ({"networks": [Brightness()], "shares": [[0.5, 0.5]]}, r"shares\[0\] is \[0.5, 0.5\]; the network has 1 sizes"),
         ({"networks": [Brightness()], "sizes": [[]]}, r"sizes\[0\] has \[\]; allowed"),
         ({"networks": [Brightness()], "input_shifts": [[1, 2]]}, r"input_shifts\[0\] is \[1, 2\]; allowed is a number"),
         ({"networks": [Brightness()], "input_shifts": ["1"]}, r"input_shifts\[0\] is '1'; allowed is a number"),
