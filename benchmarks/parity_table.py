@@ -26,8 +26,8 @@ SEED = 6
 LOGIT_SPREAD = 4.0
 # Name in the table: config, and the zoo name of its weights, where they are here.
 NETWORKS = {
-    "PP-HumanSeg-Lite 192x192": ("configs/zoo/lite.yml", "lite"),
-    "PP-HumanSeg-Lite 398x224": ("configs/zoo/lite_398x224.yml", "lite_398x224"),
+    "lite (PP-HumanSeg-Lite and MediaPipe)": ("configs/zoo/lite.yml", "lite"),
+    "lite_398x224 (the same)": ("configs/zoo/lite_398x224.yml", "lite_398x224"),
     "MediaPipe selfie general": (
         "configs/mediapipe_selfie/mediapipe_selfie_general.yml",
         "mediapipe_selfie_general",
