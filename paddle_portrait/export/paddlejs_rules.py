@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from paddle_portrait.export.errors import ExportError
-from paddle_portrait.export.paddlejs_graph import RENAMED_OPERATORS, Graph, Operator
+from paddle_portrait.export.paddlejs_graph import INPUT, RENAMED_OPERATORS, Graph, Operator
 
 # Operators with a shader that computes what Paddle computes. It has more: prelu is computed as relu, slice knows the
 # last axis alone, reduce_mean reads an attribute that Paddle does not write.
@@ -36,7 +36,7 @@ def adapt(graph: Graph) -> Graph:
         ExportError: for an operator there is none.
     """
     adapted = Graph([], dict(graph.shapes), dict(graph.weights))
-    for operator in graph.operators:
+    for operator in _one_reader_of_the_input(adapted, graph.operators):
         rewrite = _REWRITES.get(operator.kind)
         adapted.operators.extend(rewrite(adapted, operator) if rewrite else [operator])
     for operator in adapted.operators:
@@ -48,6 +48,25 @@ def adapt(graph: Graph) -> Graph:
         if operator.kind in _WINDOWED[:3]:
             operator.attributes["fuse_relu"] = False  # Paddle 3 writes it no more, and the shader cannot do without
     return adapted.without_unused()
+
+
+def _one_reader_of_the_input(graph: Graph, operators: list[Operator]) -> list[Operator]:
+    """Return the operators; where several read the input, one that copies it stands before them.
+
+    Paddle.js goes on from the input to one operator alone, and computes other branches from what is not there yet.
+    """
+    first, *others = [one for one in operators if any(INPUT in names for names in one.inputs.values())]
+    if not others:
+        return operators
+    copy = graph.add_like(f"{INPUT}.copy", graph.shapes[INPUT])
+    keeping = {"scale": 1.0, "bias": 0.0, "bias_after_scale": True}
+    result = []
+    for one in operators:
+        if one is first:
+            result.append(Operator("scale", {"X": [INPUT]}, {"Out": [copy]}, keeping))
+        inputs = {slot: [copy if name == INPUT else name for name in names] for slot, names in one.inputs.items()}
+        result.append(Operator(one.kind, inputs, one.outputs, one.attributes))
+    return result
 
 
 def _top_and_left(graph: Graph, operator: Operator) -> list[int]:

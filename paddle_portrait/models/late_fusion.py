@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import numpy as np
 import paddle
 from paddle import nn
 
@@ -83,6 +84,8 @@ class LateFusion(nn.Layer):
         self.mirrored = _one_each("mirrored", mirrored, False, count)
         for index, network in enumerate(networks):
             _check_classes(index, getattr(network, "num_classes", 1))
+            if self._mixes(index):
+                self._add_mix(index)
         self.networks = nn.LayerList(networks)
         self.mean = conv2d(len(self.views), 1, bias=False)
         self.mean.weight.set_value(paddle.to_tensor(shares_of_views, dtype="float32").reshape(self.mean.weight.shape))
@@ -113,17 +116,32 @@ class LateFusion(nn.Layer):
         """Return one network's logit N×1×H×W at one (width, height); None is the picture's own."""
         own = spatial_size(x)
         seen = x if size is None else resize_bilinear(x, (size[1], size[0]))
-        if self.reversed_colours[index]:
-            # Cut apart and joined, which every runtime can; not all can turn an axis round.
-            seen = paddle.concat([seen[:, 2:], seen[:, 1:2], seen[:, :1]], axis=1)
-        scale, shift = self.input_scales[index], self.input_shifts[index]
-        if (scale, shift) != (1, 0):
-            by_colour = isinstance(shift, list)
-            seen = seen * scale + (paddle.to_tensor(shift, seen.dtype).reshape([1, 3, 1, 1]) if by_colour else shift)
+        seen = self._in_its_values(index, seen)
         logit = self._logit(index, seen)
         if self.mirrored[index] and not self.training:
             logit = (logit + self._logit(index, seen.flip(3)).flip(3)) / 2
         return logit if size is None else resize_bilinear(logit, own)
+
+    def _in_its_values(self, index: int, seen: paddle.Tensor) -> paddle.Tensor:
+        """Return N×3×h×w in the order of colours and the range of values that a network wants."""
+        scale, shift = self.input_scales[index], self.input_shifts[index]
+        if not self._mixes(index):
+            return seen if (scale, shift) == (1, 0) else seen * scale + shift
+        return nn.functional.conv2d(seen, getattr(self, f"mix_{index}"), getattr(self, f"mix_{index}_bias"))
+
+    def _mixes(self, index: int) -> bool:
+        return self.reversed_colours[index] or isinstance(self.input_shifts[index], list)
+
+    def _add_mix(self, index: int) -> None:
+        """Keep order, scale and shift of a network's colours as a 1×1 convolution, which is not trained.
+
+        Every runtime knows one; not all can turn an axis round, or add a value to each channel.
+        """
+        order = np.eye(3, dtype=np.float32)[:: -1 if self.reversed_colours[index] else 1]
+        shifts = np.resize(np.asarray(self.input_shifts[index], np.float32), 3)
+        mix = (order * self.input_scales[index]).astype(np.float32).reshape(3, 3, 1, 1)
+        self.register_buffer(f"mix_{index}", paddle.to_tensor(mix), persistable=False)
+        self.register_buffer(f"mix_{index}_bias", paddle.to_tensor(shifts), persistable=False)
 
     def _logit(self, index: int, seen: paddle.Tensor) -> paddle.Tensor:
         logits = as_seg_output(self.networks[index](seen)).logits
