@@ -59,6 +59,28 @@ def test_an_export_is_compared_with_the_trained_network(exported: Path) -> None:
     assert entry["runtime"].startswith("paddle.js 2.")
 
 
+class Branches(nn.Layer):
+    """Two networks that read the same input, each through several layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = (
+            nn.Sequential(nn.Conv2D(3, 4, 3, 1, 1), nn.ReLU(), nn.Conv2D(4, 1, 3, 1, 1)) for _ in range(2)
+        )
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        return paddle.concat([self.first(x), self.second(x)], axis=1)
+
+
+def test_branches_that_read_the_input_are_computed(tmp_path: Path) -> None:
+    paddle.seed(6)
+    network = Branches()
+    network.eval()
+    export_model(network, TRANSFORMS, tmp_path / "e", ["paddlejs"], "sigmoid")
+    entry = json.loads((tmp_path / "e" / "parity.json").read_text())["targets"]["paddlejs"]
+    assert entry["passed"] and entry["max_abs_diff"] < 1e-3
+
+
 def test_a_graph_that_paddlejs_cannot_run(exported: Path, tmp_path: Path) -> None:
     damaged = Path(shutil.copytree(exported, tmp_path / "e"))
     model = damaged / "paddlejs" / "model.json"
