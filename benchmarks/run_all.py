@@ -48,6 +48,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "pruning": (REAL,),
     "zoo_flicker": (CLIPS,),
     "zoo_accuracy": ("data/eg1800", REAL),
+    "wide_frames": ("data/backgrounds", REAL),
     "zoo_page": (),
     "source_left_out": ("data/eg1800", REAL),
     "quantisation": ("data/eg1800", REAL),
