@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from paddle_portrait.cli.average_weights import main
+from paddle_portrait.config import load_config
 from paddle_portrait.engine.averaging import average, halved, not_loaded, sharpened, towards_start
+from paddle_portrait.engine.trained import build_start
 from paddle_portrait.errors import UserError
 from paddle_portrait.models import read_weights
 from paddle_portrait.models.weights import save_weights
@@ -75,11 +77,12 @@ def test_the_command_mixes_a_training_with_its_start(tmp_path: Path) -> None:
 
 def test_no_value_of_a_new_layer_is_mixed(tmp_path: Path) -> None:
     config = Path(__file__).resolve().parents[2] / "configs/zoo/mobile.yml"
-    state = read_weights(find_weights("mobile"))
-    trained = {name: value.astype(np.float32) + np.float32(0.5) for name, value in state.items()}
+    with_correction = ["--opts", "model.hidden=8"]
+    network = build_start(load_config(config, with_correction[1:]))
+    trained = {name: value.numpy() + np.float32(0.5) for name, value in network.state_dict().items()}
     save_weights(trained, tmp_path / "trained.pdparams")
     arguments = ["--config", str(config), "--model_path", str(tmp_path / "trained.pdparams"), "--start_share", "0.5"]
-    assert main([*arguments, "--save_dir", str(tmp_path)]) == 0
+    assert main([*arguments, "--save_dir", str(tmp_path), *with_correction]) == 0
     mixed = read_weights(tmp_path / "model.pdparams")
     for name in ("look.weight", "look.bias"):
         np.testing.assert_array_equal(mixed[name], trained[name])
