@@ -176,13 +176,13 @@ def _size(index: int, size: Any) -> tuple[int, int]:
 
 
 def _shares(index: int, share: Any, count: int) -> list[float]:
-    if isinstance(share, (list, tuple)):
-        if len(share) != count:
-            raise UserError(
-                f"LateFusion: shares[{index}] is {share!r}; the network has {count} sizes, give one for each."
-            )
-        return list(share)
-    return [share / count] * count
+    by_size = isinstance(share, (list, tuple))
+    values = list(share) if by_size else [share]
+    if not all(isinstance(one, (int, float)) for one in values):
+        raise UserError(f"LateFusion: shares[{index}] is {share!r}; allowed is a number, or a list of them.")
+    if by_size and len(values) != count:
+        raise UserError(f"LateFusion: shares[{index}] is {share!r}; the network has {count} sizes, give one for each.")
+    return values if by_size else [values[0] / count] * count
 
 
 def _shift(index: int, shift: Any) -> float | list[float]:

@@ -179,6 +179,7 @@ def test_a_picture_with_a_prior_is_refused() -> None:
         ({"networks": [Brightness()], "sizes": [[0, 8]]}, r"sizes\[0\] has \[0, 8\]; allowed"),
         ({"networks": [Brightness()], "sizes": [[8, 8.5]]}, r"sizes\[0\] has \[8, 8.5\]; allowed"),
         ({"networks": [Brightness()], "sizes": [[[8, 8], [8]]]}, r"sizes\[0\] has \[8\]; allowed"),
+        ({"networks": [Brightness()], "shares": ["0.5"]}, r"shares\[0\] is '0.5'; allowed is a number"),
         ({"networks": [Brightness()], "shares": [[0.5, 0.5]]}, r"shares\[0\] is \[0.5, 0.5\]; the network has 1 sizes"),
         ({"networks": [Brightness()], "sizes": [[]]}, r"sizes\[0\] has \[\]; allowed"),
         ({"networks": [Brightness()], "input_shifts": [[1, 2]]}, r"input_shifts\[0\] is \[1, 2\]; allowed is a number"),
