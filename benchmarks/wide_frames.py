@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from _page import write_between
 from _record import RESULTS, ROOT, record
-from zoo_accuracy import config_of
+from zoo_accuracy import config_of, measured
 
 NAME = "wide_frames"
 NETWORKS = (
@@ -87,15 +87,11 @@ def pasted(
 def judge(name: str, frames: Path) -> dict[str, float]:
     """Return one released network's figures on the frames, fed as its config says."""
     from paddle_portrait.config import load_config
-    from paddle_portrait.data.datasets.foreign import as_dataset
-    from paddle_portrait.engine.evaluator import evaluate
     from paddle_portrait.engine.trained import load_trained
-    from paddle_portrait.registry import DATASETS
 
     config = load_config(config_of(name))
     node = {**config["val_dataset"], "dataset_root": str(frames.parent), "val_path": str(frames)}
-    summary = evaluate(load_trained(config, name), as_dataset(DATASETS.build_node(node)), batch_size=4).summary
-    return {measure: round(float(summary[measure]), 4) for measure in MEASURES}
+    return measured(load_trained(config, name), node, MEASURES)
 
 
 def table(figures: dict[str, Any]) -> str:

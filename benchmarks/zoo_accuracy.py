@@ -33,10 +33,7 @@ def config_of(name: str) -> Path:
 def judge(name: str) -> dict[str, Any]:
     """Return one released model's figures on both sets of photos."""
     from paddle_portrait.config import load_config
-    from paddle_portrait.data.datasets.foreign import as_dataset
-    from paddle_portrait.engine.evaluator import evaluate
     from paddle_portrait.engine.trained import load_trained
-    from paddle_portrait.registry import DATASETS
     from paddle_portrait.report.model_card import file_sha256
     from paddle_portrait.zoo import find_weights
 
@@ -46,10 +43,18 @@ def judge(name: str) -> dict[str, Any]:
     figures["weights_sha256"] = file_sha256(find_weights(name))
     for split, section in SPLITS.items():
         node = {key: value for key, value in config[section].items() if key != "final"}
-        dataset = as_dataset(DATASETS.build_node(node))
-        summary = evaluate(network, dataset, batch_size=4).summary
-        figures[split] = {measure: round(float(summary[measure]), 4) for measure in MEASURES}
+        figures[split] = measured(network, node, MEASURES)
     return figures
+
+
+def measured(network: Any, node: dict[str, Any], measures: tuple[str, ...]) -> dict[str, float]:
+    """Return a network's figures on the data set that ``node`` describes."""
+    from paddle_portrait.data.datasets.foreign import as_dataset
+    from paddle_portrait.engine.evaluator import evaluate
+    from paddle_portrait.registry import DATASETS
+
+    summary = evaluate(network, as_dataset(DATASETS.build_node(node)), batch_size=4).summary
+    return {measure: round(float(summary[measure]), 4) for measure in measures}
 
 
 def write_card(name: str, figures: dict[str, Any]) -> None:

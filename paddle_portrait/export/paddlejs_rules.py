@@ -53,7 +53,8 @@ def adapt(graph: Graph) -> Graph:
 def _one_reader_of_the_input(graph: Graph, operators: list[Operator]) -> list[Operator]:
     """Return the operators; where several read the input, one that copies it stands before them.
 
-    Paddle.js goes on from the input to one operator alone, and computes other branches from what is not there yet.
+    Of two networks side by side that read the input, Paddle.js computes one wrongly, without a word. Two or three
+    operators side by side were right; the exact condition is not known. With one reader all are right.
     """
     first, *others = [one for one in operators if any(INPUT in names for names in one.inputs.values())]
     if not others:
