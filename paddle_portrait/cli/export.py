@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _export(arguments: argparse.Namespace) -> int:
     from paddle_portrait.config import load_config
-    from paddle_portrait.export.options import settle_options
+    from paddle_portrait.export.options import fitting_classes, settle_options
     from paddle_portrait.zoo import config_for
 
     config = load_config(config_for(arguments.config, arguments.model_path), arguments.opts)
@@ -66,8 +66,11 @@ def _export(arguments: argparse.Namespace) -> int:
     formats = named or ([configured] if isinstance(configured, str) else configured)
     check_formats(formats)
     choose_device(arguments.device)
+    network = load_trained(config, arguments.model_path)
+    if arguments.with_softmax and arguments.output_op is None:
+        options = fitting_classes(options, getattr(network, "num_classes", None))
     report = export_model(
-        load_trained(config, arguments.model_path),
+        network,
         config,
         arguments.save_dir,
         formats,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from paddle_portrait.console import logger
 from paddle_portrait.errors import UserError, describe_unknown
 from paddle_portrait.export.choices import Shape, settle_output_op
 from paddle_portrait.inference.outputs import OUTPUT_OPS
@@ -113,3 +114,16 @@ def settle_options(section: Mapping[str, Any], flags: Mapping[str, Any]) -> Expo
         normalise_in_graph=flags.get("normalise_in_graph") or section.get("normalise_in_graph", False),
         rewrites=section.get("rewrites", True) if rewrites is None else rewrites == "on",
     )
+
+
+def fitting_classes(options: ExportOptions, classes: int | None) -> ExportOptions:
+    """Return the options for whoever wants probabilities of a network, whichever kind it has.
+
+    Args:
+        options: with ``output_op`` ``"softmax"``.
+        classes: of the network; None: not known. The probability of a single logit is that of a sigmoid.
+    """
+    if classes != 1 or options.output_op != "softmax":
+        return options
+    logger.info("the network has one logit: the output is the person's probability (sigmoid), of one channel")
+    return replace(options, output_op="sigmoid")

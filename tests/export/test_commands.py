@@ -13,6 +13,7 @@ import pytest
 from paddle_portrait.cli import export, predict
 from paddle_portrait.models import PPHumanSegLite
 from paddle_portrait.preprocess import read_image, write_image
+from paddle_portrait.zoo import find_config
 
 
 @pytest.fixture
@@ -42,6 +43,15 @@ def project(tmp_path, randomise, photo):
 
 def run(command, *arguments):
     return command.main([str(argument) for argument in arguments])
+
+
+def test_with_softmax_gives_probabilities_of_a_network_with_one_logit(tmp_path, capsys):
+    """PaddleSeg's flag for deployment, on a network that has no two classes to take a softmax of."""
+    trained = ["--config", find_config("tiny"), "--model_path", "tiny", "--format", "onnx", "--with_softmax"]
+    assert run(export, *trained, "--save_dir", tmp_path / "exported") == 0
+    assert "output sigmoid" in capsys.readouterr().out
+    assert run(export, *trained, "--output_op", "softmax", "--save_dir", tmp_path / "refused") == 2
+    assert "Use --output_op sigmoid" in capsys.readouterr().err
 
 
 def test_checkpoint_and_export_give_the_same_masks(project, capsys):
